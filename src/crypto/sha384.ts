@@ -1,0 +1,8 @@
+import { hmac } from '@noble/hashes/hmac.js'
+import { sha384 } from '@noble/hashes/sha2.js'
+
+export const algorithm = {
+  webCrypto: 'SHA-384',
+  hash: (data: Uint8Array): Uint8Array => sha384(data),
+  hmac: (key: Uint8Array): ReturnType<typeof hmac.create> => hmac.create(sha384, key),
+}

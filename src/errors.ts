@@ -1,0 +1,85 @@
+/** Every way Latchkey itself says no. */
+export type ErrorCode =
+  | 'invalid_option'
+  | CredentialErrorCode
+  | 'body_not_replayable'
+  | 'redirect_refused'
+  | 'too_many_redirects'
+  | 'rate_limited'
+  | StoreErrorCode
+
+export type CredentialErrorCode =
+  | 'credential_invalid'
+  | 'credential_unavailable'
+  | 'credential_conflict'
+  | 'origin_not_allowed'
+  | 'insecure_url'
+  | 'runtime_unsupported'
+
+export type StoreErrorCode =
+  | 'unavailable'
+  | 'locked'
+  | 'corrupt'
+  | 'key_mismatch'
+  | 'quota'
+  | 'too_large'
+  | 'lock_timeout'
+  | 'closed'
+  | 'requirement_not_met'
+
+/** Base of all errors of Latchkey. The message says what to do next; no field holds a secret. */
+export class LatchkeyError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string) {
+    super(message)
+    this.name = 'LatchkeyError'
+    this.code = code
+  }
+}
+
+/** Credentials could not be had, placed, or sent there. */
+export class CredentialError extends LatchkeyError {
+  declare readonly code: CredentialErrorCode
+
+  constructor(code: CredentialErrorCode, message: string) {
+    super(code, message)
+    this.name = 'CredentialError'
+  }
+}
+
+/** Held back here: the wait for the server's limit is longer than the caller accepts, so no request was sent. */
+export class RateLimitError extends LatchkeyError {
+  declare readonly code: 'rate_limited'
+  /** Milliseconds since the epoch: not before. */
+  readonly retryAt: number
+  /** Milliseconds from now. */
+  readonly retryAfter: number
+  /** Origin and identities that are limited. */
+  readonly scope: string
+  /** The answer that set the limit, where there was one. */
+  readonly status: number | undefined
+
+  constructor(options: { retryAfter: number; scope: string; status?: number | undefined; reason: string }) {
+    const seconds = Math.ceil(options.retryAfter / 1000)
+    super('rate_limited', `Held back: ${options.reason}. Try again in ${seconds} s, or raise \`maxWait\`.`)
+    this.name = 'RateLimitError'
+    this.retryAfter = options.retryAfter
+    this.retryAt = Date.now() + options.retryAfter
+    this.scope = options.scope
+    this.status = options.status
+  }
+}
+
+/** A store could not read, write or lock. Never means that the record is absent. */
+export class StoreError extends LatchkeyError {
+  declare readonly code: StoreErrorCode
+  /** The back end that failed, as its traits name it. */
+  readonly backend: string
+
+  constructor(code: StoreErrorCode, backend: string, message: string) {
+    super(code, message)
+    this.name = 'StoreError'
+    this.backend = backend
+  }
+}
