@@ -1,5 +1,33 @@
 import type { ReplayReason, WaitReason } from './types.ts'
 
+/** What happens to one request. Durations are in milliseconds. */
+export type RequestEvent =
+  /** An attempt leaves. `waited` counts since the request was made, or since the answer before. */
+  | { readonly type: 'attempt'; readonly number: number; readonly waited: number }
+  /** The head of an answer is here. */
+  | { readonly type: 'response'; readonly number: number; readonly status: number; readonly duration: number }
+  /** Held back before an attempt. A duration of Infinity means: until another call ends. */
+  | { readonly type: 'wait'; readonly reason: WaitReason; readonly duration: number }
+  /** Will be tried again after `delay`, at the earliest. */
+  | {
+      readonly type: 'retry'
+      readonly number: number
+      readonly delay: number
+      readonly reason: 'throttled' | 'status' | 'network' | 'timeout'
+      readonly status?: number
+    }
+  /** Will be tried again at once, with other credentials or at another URL. */
+  | { readonly type: 'replay'; readonly number: number; readonly reason: ReplayReason | 'redirect' }
+
+/** A token was renewed, or could not be; `duration` is in milliseconds. */
+export interface RenewEvent {
+  readonly type: 'renew'
+  readonly outcome: 'renewed' | 'failed'
+  readonly duration: number
+  /** The error's code. */
+  readonly code?: string
+}
+
 interface OfRequest {
   /** Tells the requests of one client apart. */
   readonly id: number
@@ -8,35 +36,7 @@ interface OfRequest {
   readonly url: string
 }
 
-/** What a client tells its `onEvent`. Durations are in milliseconds; no event holds a secret. */
-export type ClientEvent =
-  /** An attempt leaves. `waited` counts since the request was made, or since the attempt before. */
-  | (OfRequest & { readonly type: 'attempt'; readonly number: number; readonly waited: number })
-  /** The head of an answer is here. */
-  | (OfRequest & {
-      readonly type: 'response'
-      readonly number: number
-      readonly status: number
-      readonly duration: number
-    })
-  /** Held back before an attempt. A duration of Infinity means: until another call ends. */
-  | (OfRequest & { readonly type: 'wait'; readonly reason: WaitReason; readonly duration: number })
-  /** Will be tried again after `delay`, at the earliest. */
-  | (OfRequest & {
-      readonly type: 'retry'
-      readonly number: number
-      readonly delay: number
-      readonly reason: 'throttled' | 'status' | 'network' | 'timeout'
-      readonly status?: number
-    })
-  /** Will be tried again at once, with other credentials or at another URL. */
-  | (OfRequest & { readonly type: 'replay'; readonly number: number; readonly reason: ReplayReason | 'redirect' })
-  /** A token was renewed, or could not be. */
-  | {
-      readonly type: 'renew'
-      readonly outcome: 'renewed' | 'failed'
-      readonly duration: number
-      readonly code?: string
-    }
+/** What a client tells its `onEvent`. No event holds a secret. */
+export type ClientEvent = (OfRequest & RequestEvent) | RenewEvent
 
 export type OnEvent = (event: ClientEvent) => void

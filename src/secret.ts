@@ -37,8 +37,8 @@ export class Secret<T> {
 
   static {
     // A copy of this package has its own class: the brand tells its secrets apart from other objects, and opens none.
-    Object.defineProperty(this.prototype, brand, { value: true })
-    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: () => REDACTED })
+    Object.defineProperty(Secret.prototype, brand, { value: true })
+    Object.defineProperty(Secret.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: () => REDACTED })
   }
 }
 

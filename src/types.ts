@@ -24,6 +24,8 @@ export interface AuthStrategy {
   readonly signs?: boolean
   /** Needs the final bytes of the content; `'on-challenge'` only once the server asked. */
   readonly needsBody?: boolean | 'on-challenge'
+  /** Fetch's credentials mode the Request must be made with; no strategy can change it later. */
+  readonly credentials?: 'same-origin' | 'include'
   /** Whose credentials: a stable name that is no secret and no hash of one. Without it the pipeline gives the object an opaque id of its own. */
   readonly identity?: string
   authenticate(request: Request, attempt: Attempt): void | Promise<void>
@@ -111,7 +113,7 @@ export interface LimitedCall {
   waiting(reason: WaitReason, duration: number): void
 }
 
-export type WaitReason = 'gate' | 'spacing' | 'probe' | 'concurrency' | 'quota' | 'backoff'
+export type WaitReason = 'gate' | 'spacing' | 'probe' | 'concurrency' | 'quota'
 
 /** What a limiter knows of one scope. */
 export interface LimitState {

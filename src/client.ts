@@ -1,0 +1,79 @@
+import ky, { type ResponsePromise } from 'ky'
+import {
+  type CallOptions,
+  type ClientOptions,
+  call,
+  forKy,
+  handedOff,
+  type Input,
+  KY_OPTIONS,
+  type Parts,
+} from './call.ts'
+import { CREATE_OPTIONS, checkNames, settle } from './options.ts'
+import { fetchThrough, type LatchkeyFetch } from './outgoing.ts'
+import { createShared, extendShared } from './shared.ts'
+import type { LimitState } from './types.ts'
+
+export type { CallOptions, ClientOptions } from './call.ts'
+
+/** ky's shortcuts over Latchkey's pipeline. */
+export interface Client {
+  <T = unknown>(input: Input, options?: CallOptions): ResponsePromise<T>
+  get<T = unknown>(input: Input, options?: CallOptions): ResponsePromise<T>
+  post<T = unknown>(input: Input, options?: CallOptions): ResponsePromise<T>
+  put<T = unknown>(input: Input, options?: CallOptions): ResponsePromise<T>
+  patch<T = unknown>(input: Input, options?: CallOptions): ResponsePromise<T>
+  delete<T = unknown>(input: Input, options?: CallOptions): ResponsePromise<T>
+  head<T = unknown>(input: Input, options?: CallOptions): ResponsePromise<T>
+  query<T = unknown>(input: Input, options?: CallOptions): ResponsePromise<T>
+  /** The same client with other options. Limiter, clocks and retry budget stay shared; `auth` is replaced whole. */
+  extend(options: ClientOptions): Client
+  /** The pipeline without ky, for other clients: openapi-fetch, GraphQL clients, vendor SDKs. Returns every Response the server gave. */
+  readonly fetch: LatchkeyFetch
+  /** What is known of each scope: calls in flight, calls waiting, and until when nothing may leave. */
+  limits(): readonly LimitState[]
+}
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'query'] as const
+
+/**
+ * A client for one API: configured once, it authenticates, waits and tries again for every request.
+ * @throws LatchkeyError `invalid_option`; CredentialError `credential_conflict`
+ * @example
+ * const api = createClient({ baseUrl: 'https://api.example.com/v1/', auth: apiKey({ name: 'X-API-Key', value }) })
+ * const user = await api.get('users/42').json<User>()
+ */
+export function createClient(options: ClientOptions = {}): Client {
+  checkNames(options, [...CREATE_OPTIONS, ...KY_OPTIONS])
+  return clientOf({
+    settled: settle(options),
+    shared: createShared(options),
+    face: ky.create({ ...forKy(options), retry: 0, timeout: false, fetch: handedOff }),
+    baseUrl: options.baseUrl,
+    stringifyJson: options.stringifyJson,
+  })
+}
+
+function clientOf(parts: Parts): Client {
+  const shortcuts = METHODS.map((method) => [
+    method,
+    (input: Input, options?: CallOptions) => call(parts, input, { ...options, method }),
+  ])
+  return Object.assign((input: Input, options: CallOptions = {}) => call(parts, input, options), {
+    ...Object.fromEntries(shortcuts),
+    extend: (options: ClientOptions) => clientOf(extended(parts, options)),
+    fetch: fetchThrough(parts.settled, parts.shared, parts.baseUrl),
+    limits: () => parts.shared.limiter.limits?.() ?? [],
+  })
+}
+
+function extended(parent: Parts, options: ClientOptions): Parts {
+  checkNames(options, [...CREATE_OPTIONS, ...KY_OPTIONS])
+  return {
+    settled: settle(options, parent.settled),
+    shared: extendShared(parent.shared, options),
+    face: parent.face.extend(forKy(options)),
+    baseUrl: options.baseUrl ?? parent.baseUrl,
+    stringifyJson: options.stringifyJson ?? parent.stringifyJson,
+  }
+}

@@ -1,0 +1,90 @@
+import type { Answer } from '../types.ts'
+import { readUpTo, resumed } from './body.ts'
+
+const PEEK = 64 * 1024
+
+/** An answer that several may look into, and whose Response still reaches the caller unread. */
+export interface SharedAnswer extends Answer {
+  /** A redirect that the platform hides from scripts. */
+  readonly opaque: boolean
+  /** The Response for the caller: what was read is put back, and the URL is the one it may see. */
+  response(): Promise<Response>
+  /** The caller will get another answer: frees the connection. */
+  discard(): void
+}
+
+export function shareAnswer(original: Response, url: URL): SharedAnswer {
+  let response = original
+  let peeked: Promise<string> | undefined
+  return {
+    status: original.status,
+    headers: original.headers,
+    opaque: original.type === 'opaqueredirect',
+    url,
+    peek,
+    async response() {
+      await peeked
+      return response.url && response.url !== url.href ? showAs(response, url.href) : response
+    },
+    // A short body is read to its end, which keeps the connection for the next attempt; a long one is given up.
+    discard: () =>
+      void peek()
+        .then(() => response.body?.cancel(), ignore)
+        .catch(ignore),
+  }
+
+  function peek(): Promise<string> {
+    peeked ??= read()
+    return peeked
+  }
+
+  async function read(): Promise<string> {
+    if (!original.body) return ''
+    const reader = original.body.getReader()
+    const { chunks, ended } = await readUpTo(reader, PEEK)
+    const start = new Blob(chunks)
+    response = rebuilt(original, ended ? start : resumed(chunks, reader))
+    return start.slice(0, PEEK).text()
+  }
+}
+
+function ignore(): void {}
+
+/** The same head with another body; fetch gives no way to keep the URL but this. */
+export function rebuilt(response: Response, body: BodyInit): Response {
+  const { status, statusText, headers, url } = response
+  return showAs(new Response(body, { status, statusText, headers }), url)
+}
+
+function showAs(response: Response, url: string): Response {
+  const clone = response.clone
+  return Object.defineProperties(response, {
+    url: { value: url },
+    clone: { value: () => showAs(clone.call(response), url) },
+  })
+}
+
+/** The same answer; `done` is called once its body has been read, given up, or broken off. */
+export function whenEnded(response: Response, done: () => void): Response {
+  if (!response.body) {
+    done()
+    return response
+  }
+  const reader = response.body.getReader()
+  const body = new ReadableStream({
+    async pull(controller) {
+      const chunk = await reader.read().catch((error) => {
+        done()
+        throw error
+      })
+      if (!chunk.done) return controller.enqueue(chunk.value)
+      done()
+      controller.close()
+    },
+    cancel(reason) {
+      done()
+      return reader.cancel(reason)
+    },
+  })
+  return rebuilt(response, body)
+}

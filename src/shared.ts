@@ -1,0 +1,61 @@
+import { LatchkeyError } from './errors.ts'
+import type { OnEvent } from './events.ts'
+import { type Clock, createClock } from './http/clock.ts'
+import { atLeast, type CreateOptions } from './options.ts'
+import { type Budget, createBudget } from './retry/budget.ts'
+import { createLimiter } from './throttle/limiter.ts'
+import type { Fetch, Limiter } from './types.ts'
+
+/** What the clients of one family share. */
+export interface Shared {
+  readonly transport: Fetch | undefined
+  readonly limiter: Limiter
+  readonly onEvent: OnEvent | undefined
+  clockOf(origin: string): Clock
+  budgetOf(scope: string): Budget
+  nextId(): number
+}
+
+/** Limiter, clocks and retry budgets: made once, shared by everything that extends a client. */
+export function createShared(options: CreateOptions): Shared {
+  const concurrency = atLeast(1, options.concurrency, 'concurrency')
+  const clocks = new Map<string, Clock>()
+  const budgets = new Map<string, Budget>()
+  let id = 0
+  return {
+    transport: options.fetch,
+    limiter: options.limiter ?? createLimiter(concurrency === undefined ? {} : { concurrency }),
+    onEvent: options.onEvent,
+    clockOf: (origin) => kept(clocks, origin, createClock),
+    budgetOf: (scope) => kept(budgets, scope, createBudget),
+    nextId: () => ++id,
+  }
+}
+
+/** The same client with another transport or listener. */
+export function extendShared(parent: Shared, options: CreateOptions): Shared {
+  if (options.concurrency !== undefined)
+    throw new LatchkeyError(
+      'invalid_option',
+      '`concurrency` belongs to `createClient`: clients that extend one another share their limiter.',
+    )
+  if (!options.fetch && !options.onEvent && !options.limiter) return parent
+  return {
+    ...parent,
+    transport: options.fetch ?? parent.transport,
+    onEvent: options.onEvent ?? parent.onEvent,
+    limiter: options.limiter ?? parent.limiter,
+  }
+}
+
+// What was learned of a place may be forgotten: it is learned again. A client that meets thousands must not grow with them.
+const MOST = 1000
+
+function kept<T>(map: Map<string, T>, key: string, make: () => T): T {
+  let value = map.get(key)
+  if (value) return value
+  if (map.size >= MOST) map.delete(map.keys().next().value as string)
+  value = make()
+  map.set(key, value)
+  return value
+}
