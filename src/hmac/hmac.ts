@@ -1,0 +1,144 @@
+import { type Credential, readCredential } from '../credential.ts'
+import { concat, utf8 } from '../crypto/bytes.ts'
+import { createMac, type Mac } from '../crypto/hash.ts'
+import { LatchkeyError } from '../errors.ts'
+import type { Attempt, AuthStrategy, Awaitable, Bytes } from '../types.ts'
+import { RequestFacts } from './facts.ts'
+import { createNonce } from './nonce.ts'
+import {
+  type Credentials,
+  checkOptions,
+  encode,
+  fitForKey,
+  type HmacOptions,
+  invalid,
+  keyOf,
+  type Message,
+  type Read,
+} from './options.ts'
+import { checkPlaces, placesOf, write } from './placement.ts'
+import { formatTimestamp } from './timestamp.ts'
+import { sendAsWritten } from './wire.ts'
+
+export { base64, base64url, concat, hex, utf8 } from '../crypto/bytes.ts'
+export { digest, type HashName } from '../crypto/hash.ts'
+export { percentEncode } from './canonical.ts'
+export type { Facts, SignedFacts } from './facts.ts'
+export type { NonceFormat } from './nonce.ts'
+export type { Credentials, HmacOptions, Message, Read } from './options.ts'
+export type { Placement } from './placement.ts'
+export type { TimestampFormat } from './timestamp.ts'
+
+/**
+ * Any vendor's HMAC scheme (RFC 2104): what is signed is one function, where it is written another.
+ *
+ * Each attempt is signed anew, over the request as it leaves: after every wait, retry and redirect.
+ * @throws LatchkeyError `invalid_option`
+ * @throws CredentialError `credential_invalid` for a secret that is empty or does not decode
+ * @example
+ * hmac({
+ *   keyId, secret, hash: 'sha256', encoding: 'hex',
+ *   message: ({ timestamp, method, target, bodyText }) => `${timestamp}${method}${target}${bodyText}`,
+ *   place: ({ keyId, timestamp, signature }) => ({ headers: { 'X-Key': keyId, 'X-Timestamp': timestamp, 'X-Signature': signature } }),
+ * })
+ */
+export function hmac<C extends Credentials = Record<never, never>>(options: HmacOptions<C>): AuthStrategy {
+  checkOptions(options)
+  const { hash, encoding, secret, secretEncoding, timestamp = 's', prepare, message, place, identity } = options
+  const { needsBody = true, places = tried(options) } = options
+  checkPlaces(places)
+  if (!needsBody && places.some((name) => name.startsWith('form:')))
+    throw invalid('A scheme that writes into the form needs the content: leave out `needsBody`.')
+  const nonce = options.nonce ? createNonce(options.nonce) : () => ''
+  const named = Object.entries({ ...options.credentials, keyId: options.keyId }).filter(given)
+  // Only the last key is kept: one that was rotated out is not held longer than needed.
+  let last: { text: string; mac: Promise<Mac> } | undefined
+
+  return {
+    places,
+    signs: true,
+    needsBody,
+    ...(identity && { identity }),
+    async authenticate(request, attempt) {
+      sendAsWritten(attempt)
+      const text = await readCredential(secret, 'secret', (given) => fitForKey(given, secretEncoding))
+      const read: Record<string, string> = {}
+      for (const [name, source] of named) read[name] = await readCredential(source, name)
+      const { keyId = '', ...credentials } = read
+      // Read after the credentials, which may take their time.
+      const now = attempt.now()
+      const settled = { timestamp: formatTimestamp(timestamp, now), now, nonce: nonce(now), keyId }
+      let mac: Promise<Mac> | undefined
+      const facts = new RequestFacts(request, attempt, { ...settled, credentials: credentials as Read<C> }, () => {
+        mac ??= macOf(text, facts)
+        return mac
+      })
+      if (prepare) write(await own('prepare', () => prepare(facts)), request, attempt, places)
+      const signed = bytesOf(await own('message', () => message(facts)))
+      facts.signature = (encode[encoding] as (bytes: Bytes) => string)(await facts.mac(signed))
+      write(await own('place', () => place(facts)), request, attempt, places)
+    },
+  }
+
+  async function macOf(text: string, facts: RequestFacts<Read<C>>): Promise<Mac> {
+    const bytes = keyOf(text, secretEncoding)
+    const { key } = options
+    if (key) return own('key', async () => createMac(hash, await key(bytes, facts)))
+    if (last?.text !== text) last = { text, mac: createMac(hash, bytes) }
+    return last.mac
+  }
+}
+
+/** Tries what is to be written. Nothing random is drawn and nothing awaited: some runtimes forbid both at start-up. */
+function tried<C extends Credentials>({
+  prepare,
+  place,
+  credentials = {} as C,
+  needsBody,
+  timestamp = 's',
+}: HmacOptions<C>): string[] {
+  const made = Object.fromEntries(
+    Object.entries(credentials)
+      .filter(given)
+      .map(([name]) => [name, name]),
+  ) as Read<C>
+  const url = new URL('https://example.invalid/')
+  const attempt = { url, body: needsBody === false ? undefined : utf8('') } as unknown as Attempt
+  try {
+    const settled = { timestamp: formatTimestamp(timestamp, 0), now: 0, nonce: '0', keyId: '-', credentials: made }
+    const facts = new RequestFacts(new Request(url), attempt, settled, () => createMac('sha256', utf8('-')))
+    facts.signature = '-'
+    return [prepare?.(facts), place(facts)].flatMap((placement) => {
+      if (placement && 'then' in placement) {
+        placement.catch(() => {})
+        throw undefined
+      }
+      return placesOf(placement ?? {})
+    })
+  } catch {
+    throw invalid(
+      "What this scheme writes could not be tried. Name all of it in `places`, e.g. ['header:x-signature'].",
+    )
+  }
+}
+
+function given(entry: [string, Credential | undefined]): entry is [string, Credential] {
+  return entry[1] !== undefined
+}
+
+function bytesOf(message: Message): Bytes {
+  const parts = Array.isArray(message) ? message : [message]
+  if (!parts.every((part) => typeof part === 'string' || part instanceof Uint8Array))
+    throw invalid('`message` of hmac must return a text, bytes, or an array of these.')
+  return concat(...parts.map((part) => (typeof part === 'string' ? utf8(part) : part)))
+}
+
+// What the user's function threw may quote a credential: only our own errors are passed on.
+async function own<T>(what: string, task: () => Awaitable<T>): Promise<T> {
+  try {
+    return await task()
+  } catch (error) {
+    if (error instanceof LatchkeyError) throw error
+    throw invalid(`\`${what}\` of hmac failed. Catch and log inside it to see why.`)
+  }
+}

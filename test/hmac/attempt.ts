@@ -1,0 +1,31 @@
+import { CurrentAttempt } from '../../src/attempt.ts'
+import { contentOf } from '../../src/http/body.ts'
+import type { AuthStrategy } from '../../src/types.ts'
+
+export interface Sent {
+  readonly method?: string
+  readonly url: string
+  readonly headers?: HeadersInit
+  readonly body?: BodyInit
+  /** What the clock says, in milliseconds since the epoch. */
+  readonly now?: number | (() => number)
+}
+
+/** One attempt, as the pipeline makes it: the Request that would leave. */
+export async function authenticated(strategy: AuthStrategy, sent: Sent): Promise<Request> {
+  const { method = 'GET', url, headers, body, now } = sent
+  const { content, bytes } = await contentOf(body).bytes()
+  const outgoing = {
+    method,
+    url: new URL(url),
+    headers: new Headers(headers),
+    content: strategy.needsBody ? content : contentOf(body),
+    fields: {},
+    passDown: {},
+    redirect: undefined,
+    signal: undefined,
+  }
+  const clock = { now: () => (typeof now === 'function' ? now() : (now ?? Date.now())), observe: () => {} }
+  const attempt = new CurrentAttempt(1, outgoing, strategy.needsBody ? bytes : undefined, clock, undefined)
+  return attempt.authenticate([strategy])
+}
