@@ -43,7 +43,14 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
 
   for (;;) {
     number++
-    attempt = createTry(number, outgoing, needsBytes() ? await finalBytes() : undefined, clock, shared.onEvent)
+    attempt = createTry(
+      number,
+      honoured,
+      outgoing,
+      needsBytes() ? await finalBytes() : undefined,
+      clock,
+      shared.onEvent,
+    )
     let onTheWire = false
     let answer: SharedAnswer
     try {
