@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createFetch } from '../../src/fetch.ts'
-import { apiKey, basic, createClient, Secret } from '../../src/index.ts'
+import { apiKey, basic, createClient, type LatchkeyError, Secret } from '../../src/index.ts'
 import { api } from '../servers/api.ts'
 
 const key = (value = 'key') => apiKey({ name: 'X-Key', value })
@@ -49,9 +49,9 @@ describe('where credentials may go', () => {
     const client = createClient({ baseUrl: origin, auth: key() })
     const input = origin.replace('http://', 'http://user:sentinel@')
     for (const call of [() => client.get(input), () => client.fetch(input), () => createFetch({ origins: [input] })]) {
-      const error = await Promise.resolve()
-        .then(call)
-        .catch((reason) => reason)
+      const error = (await Promise.resolve()
+        .then(call as () => Promise<unknown>)
+        .catch((reason) => reason)) as LatchkeyError
       expect(error.code).toBe('invalid_option')
       expect(String(error.stack)).not.toContain('sentinel')
     }
