@@ -20,7 +20,7 @@ const NODE_ONLY = /^src\/(storage\/(sqlite|keychain)|oauth\/node)/
 const files = globSync('src/**/*.ts').map((file) => file.replaceAll('\\', '/'))
 const source = (file: string): string => readFileSync(file, 'utf8')
 const importsOf = (file: string): string[] =>
-  [...source(file).matchAll(/(?:from|import\()\s*'([^']+)'/g)].map((match) => match[1] as string)
+  [...source(file).matchAll(/(?:from|import\()\s*'([^'\n]+)'/g)].map((match) => match[1] as string)
 const local = (file: string): string[] =>
   importsOf(file)
     .filter((name) => name.startsWith('.'))

@@ -26,7 +26,7 @@ const strategies: Record<string, (value: never) => AuthStrategy> = {
   'bearer source': (value) =>
     bearer({
       token: async () => ({
-        value: typeof value === 'string' ? new Secret(value) : (value as Secret<string>),
+        value: new Secret(await given(value)),
         type: 'Bearer',
       }),
       renew: async () => true,
