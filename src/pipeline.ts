@@ -44,14 +44,8 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
 
   for (;;) {
     number++
-    attempt = createTry(
-      number,
-      honoured,
-      outgoing,
-      needsBytes() ? await finalBytes() : undefined,
-      clock,
-      shared.onEvent,
-    )
+    const body = needsBytes() ? await finalBytes() : undefined
+    attempt = createTry(number, honoured, outgoing, body, clock, shared.onEvent)
     let onTheWire = false
     let answer: SharedAnswer
     try {
