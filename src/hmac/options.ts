@@ -14,6 +14,16 @@ export type Read<C> = { readonly [Name in keyof C]: undefined extends C[Name] ? 
 /** Several parts are joined without a separator. */
 export type Message = string | Uint8Array | readonly (string | Uint8Array)[]
 
+/** What every scheme asks for. */
+export interface KeyOptions {
+  /** The public name of the key. */
+  keyId: Credential
+  /** The secret half of the key, as the vendor shows it. */
+  secret: Credential
+  /** Names the quota scope. No secret. Default: an opaque name of its own. */
+  identity?: string
+}
+
 export interface HmacOptions<C extends Credentials = Record<never, never>> {
   /** The public name of the key. Default none. */
   keyId?: Credential
