@@ -1,9 +1,9 @@
 import { type Credential, readCredential } from '../credential.ts'
-import { concat, utf8 } from '../crypto/bytes.ts'
+import { utf8 } from '../crypto/bytes.ts'
 import { createMac, type Mac } from '../crypto/hash.ts'
-import { LatchkeyError } from '../errors.ts'
-import type { Attempt, AuthStrategy, Awaitable, Bytes } from '../types.ts'
+import type { AuthStrategy, Bytes } from '../types.ts'
 import { RequestFacts } from './facts.ts'
+import { bytesOf, own } from './message.ts'
 import { createNonce } from './nonce.ts'
 import {
   type Credentials,
@@ -13,7 +13,6 @@ import {
   type HmacOptions,
   invalid,
   keyOf,
-  type Message,
   type Read,
 } from './options.ts'
 import { checkPlaces, placesOf, write } from './placement.ts'
@@ -103,10 +102,12 @@ function tried<C extends Credentials>({
       .map(([name]) => [name, name]),
   ) as Read<C>
   const url = new URL('https://example.invalid/')
-  const attempt = { url, body: needsBody === false ? undefined : utf8('') } as unknown as Attempt
+  const attempt = { url, ...(needsBody !== false && { body: utf8('') }) }
   try {
     const settled = { timestamp: formatTimestamp(timestamp, 0), now: 0, nonce: '0', keyId: '-', credentials: made }
-    const facts = new RequestFacts(new Request(url), attempt, settled, () => createMac('sha256', utf8('-')))
+    const facts = new RequestFacts({ method: 'GET', headers: new Headers() }, attempt, settled, () =>
+      createMac('sha256', utf8('-')),
+    )
     facts.signature = '-'
     return [prepare?.(facts), place(facts)].flatMap((placement) => {
       if (placement && 'then' in placement) {
@@ -124,21 +125,4 @@ function tried<C extends Credentials>({
 
 function given(entry: [string, Credential | undefined]): entry is [string, Credential] {
   return entry[1] !== undefined
-}
-
-function bytesOf(message: Message): Bytes {
-  const parts = Array.isArray(message) ? message : [message]
-  if (!parts.every((part) => typeof part === 'string' || part instanceof Uint8Array))
-    throw invalid('`message` of hmac must return a text, bytes, or an array of these.')
-  return concat(...parts.map((part) => (typeof part === 'string' ? utf8(part) : part)))
-}
-
-// What the user's function threw may quote a credential: only our own errors are passed on.
-async function own<T>(what: string, task: () => Awaitable<T>): Promise<T> {
-  try {
-    return await task()
-  } catch (error) {
-    if (error instanceof LatchkeyError) throw error
-    throw invalid(`\`${what}\` of hmac failed. Catch and log inside it to see why.`)
-  }
 }

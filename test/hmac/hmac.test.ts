@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { createFetch } from '../../src/fetch.ts'
 import { type HmacOptions, hmac } from '../../src/hmac/hmac.ts'
 import { Secret } from '../../src/secret.ts'
+import { type Arrived, serve } from '../servers/raw.ts'
 import { authenticated } from './attempt.ts'
-import { type Arrived, serve } from './server.ts'
 
 const SECRET = 'canary-9f2c-not-to-be-shown'
 const BINARY = Uint8Array.from({ length: 512 }, (_, i) => i & 255)

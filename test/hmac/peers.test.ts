@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { createFetch } from '../../src/fetch.ts'
 import { edgeGrid } from '../../src/hmac/presets/edge-grid.ts'
 import { hawk } from '../../src/hmac/presets/hawk.ts'
+import { type Arrived, serve } from '../servers/raw.ts'
 import { authenticated } from './attempt.ts'
-import { type Arrived, serve } from './server.ts'
 
 const visible = fc.string({ unit: fc.constantFrom(...'abcXYZ019 .;:,=/+*()!~@[]{}|<>?#&%$^_\\"\'`-'), maxLength: 20 })
 const wire = fc

@@ -5,8 +5,8 @@ import { createFetch } from '../../src/fetch.ts'
 import { googleHmac } from '../../src/hmac/presets/google-hmac.ts'
 import { kraken } from '../../src/hmac/presets/kraken.ts'
 import { oauth1 } from '../../src/hmac/presets/oauth1.ts'
+import { serve } from '../servers/raw.ts'
 import { authenticated } from './attempt.ts'
-import { serve } from './server.ts'
 
 const encoded = (text: string) =>
   encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
