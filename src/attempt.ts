@@ -1,4 +1,4 @@
-import type { ClientEvent, OnEvent } from './events.ts'
+import type { OnEvent } from './events.ts'
 import { type Content, fixed } from './http/body.ts'
 import type { Clock } from './http/clock.ts'
 import { abortable, timedOut } from './timing.ts'
@@ -25,120 +25,117 @@ export interface Outgoing {
   readonly followNatively?: boolean
 }
 
-/** One try on the wire. */
-export class CurrentAttempt implements Attempt {
-  readonly number: number
-  url: URL
-  body?: Bytes
+/** One try on the wire: what strategies see of it, and what the pipeline does with it. */
+export interface Try extends Attempt {
   /** A strategy read the clock: milliseconds the server was thought to be ahead. */
   offset: number | undefined
-  readonly #outgoing: Outgoing
-  readonly #clock: Clock
-  readonly #onEvent: OnEvent | undefined
-  readonly #control = new AbortController()
-  readonly #stop = (): void => this.#control.abort(this.#outgoing.signal?.reason)
-  #content: Content
-  #changed = false
-
-  constructor(number: number, outgoing: Outgoing, body: Bytes | undefined, clock: Clock, onEvent: OnEvent | undefined) {
-    this.number = number
-    this.url = outgoing.url
-    if (body) this.body = body
-    this.#outgoing = outgoing
-    this.#content = outgoing.content
-    this.#clock = clock
-    this.#onEvent = onEvent
-    outgoing.signal?.addEventListener('abort', this.#stop)
-  }
-
-  get signal(): AbortSignal {
-    return this.#control.signal
-  }
-
-  setUrl(url: URL): void {
-    this.url = url
-    this.#changed = true
-  }
-
-  setBody(body: Bytes): void {
-    this.body = body
-    this.#content = fixed(body, this.#content.type)
-    this.#changed = true
-  }
-
-  now(): number {
-    const now = this.#clock.now()
-    this.offset = now - Date.now()
-    return now
-  }
-
-  report(event: ClientEvent): void {
-    this.#onEvent?.(event)
-  }
-
-  /** Ends this attempt, also while its body is on the way. */
-  stop(reason: unknown): void {
-    this.#control.abort(reason)
-  }
-
-  /** No abort of the caller reaches this attempt any longer. */
-  release(): void {
-    this.#outgoing.signal?.removeEventListener('abort', this.#stop)
-  }
-
   /** Puts the credentials on this attempt's own Request: the last thing before the wire. */
-  async authenticate(strategies: readonly AuthStrategy[]): Promise<Request> {
-    let request = this.#request(this.#outgoing.headers)
-    for (const strategy of strategies) {
-      const done = strategy.authenticate(request, this)
-      if (done) await abortable(done, this.signal)
-      if (this.#changed) request = this.#request(request.headers)
-    }
-    return request
-  }
+  authenticate(strategies: readonly AuthStrategy[]): Promise<Request>
+  /** The head of the answer. The time an attempt may take starts here; neither its end nor an abort waits for the transport. */
+  send(request: Request, transport: Fetch, timeout: number): Promise<Response>
+  /** Ends it, also while the body is on the way. */
+  stop(reason: unknown): void
+  /** No abort of the caller reaches it any longer. */
+  release(): void
+}
 
-  // It carries no signal: that goes to the transport beside it, where it costs least.
-  #request(headers: Headers): Request {
-    const { fields, method, followNatively } = this.#outgoing
-    const body = this.#content.make()
-    const request = new Request(this.url, {
+export function createTry(
+  number: number,
+  outgoing: Outgoing,
+  body: Bytes | undefined,
+  clock: Clock,
+  onEvent: OnEvent | undefined,
+): Try {
+  const control = new AbortController()
+  const { signal } = control
+  let { content } = outgoing
+  let changed = false
+  let reject: (reason: unknown) => void = () => {}
+  const onAbort = () => attempt.stop(outgoing.signal?.reason)
+  outgoing.signal?.addEventListener('abort', onAbort)
+
+  const attempt: Mutable<Try> = {
+    number,
+    url: outgoing.url,
+    ...(body && { body }),
+    signal,
+    offset: undefined,
+    setUrl(url) {
+      attempt.url = url
+      changed = true
+    },
+    setBody(bytes) {
+      attempt.body = bytes
+      content = fixed(bytes, content.type)
+      changed = true
+    },
+    now() {
+      const now = clock.now()
+      attempt.offset = now - Date.now()
+      return now
+    },
+    report: (event) => onEvent?.(event),
+
+    async authenticate(strategies) {
+      let request = made(outgoing.headers)
+      for (const strategy of strategies) {
+        const done = strategy.authenticate(request, attempt)
+        if (done) await abortable(done, signal)
+        if (changed) request = made(request.headers)
+      }
+      return request
+    },
+    send(request, transport, timeout) {
+      return new Promise((resolve, fail) => {
+        reject = fail
+        const timer =
+          timeout < Number.POSITIVE_INFINITY ? setTimeout(() => attempt.stop(timedOut(timeout)), timeout) : undefined
+        transport(request, { ...outgoing.passDown, signal }).then(
+          (response) => {
+            clearTimeout(timer)
+            resolve(response)
+          },
+          (error) => {
+            clearTimeout(timer)
+            fail(withoutSecrets(error, attempt.url, outgoing.url))
+          },
+        )
+      })
+    },
+    stop(reason) {
+      control.abort(reason)
+      reject(reason)
+    },
+    release: () => outgoing.signal?.removeEventListener('abort', onAbort),
+  }
+  return attempt
+
+  // The Request carries no signal: that goes to the transport beside it, where it costs least.
+  function made(headers: Headers): Request {
+    changed = false
+    const { method, fields, followNatively } = outgoing
+    const init: RequestInit & { duplex?: string } = {
       ...fields,
       method,
       headers,
       redirect: followNatively ? 'follow' : 'manual',
-      ...(body !== undefined && { body }),
-      ...(body instanceof ReadableStream && { duplex: 'half' }),
-    })
-    const { type } = this.#content
-    if (type && !headers.has('content-type')) request.headers.set('content-type', type)
-    this.#changed = false
+    }
+    const body = content.make()
+    if (body !== undefined) init.body = body
+    if (body instanceof ReadableStream) init.duplex = 'half'
+    const request = new Request(attempt.url, init)
+    if (content.type && !headers.has('content-type')) request.headers.set('content-type', content.type)
     return request
   }
+}
 
-  /** The head of the answer. The time an attempt may take starts here; its end, and an abort, do not wait for the transport. */
-  send(request: Request, transport: Fetch, timeout: number): Promise<Response> {
-    const { signal } = this
-    const timer = Number.isFinite(timeout) ? setTimeout(() => this.stop(timedOut(timeout)), timeout) : undefined
-    const answer = transport(request, { ...this.#outgoing.passDown, signal })
-    return abortable(answer, signal).then(
-      (response) => {
-        clearTimeout(timer)
-        return response
-      },
-      (error) => {
-        clearTimeout(timer)
-        throw signal.aborted ? signal.reason : this.#withoutSecrets(error)
-      },
-    )
-  }
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-  // Some platforms quote the URL in their errors: one that carries a key must not be passed on.
-  #withoutSecrets(error: unknown): unknown {
-    const { url } = this.#outgoing
-    if (url.href === this.url.href) return error
-    const { message, cause } = error as Error & { cause?: { code?: unknown } }
-    const clean = String(message).replaceAll(this.url.href, url.href)
-    const safe = new TypeError(clean.includes(this.url.search) ? 'fetch failed' : clean)
-    return typeof cause?.code === 'string' ? Object.assign(safe, { code: cause.code }) : safe
-  }
+/** Some platforms quote the URL in their errors: one that carries a key must not be passed on. */
+function withoutSecrets(error: unknown, sent: URL, shown: URL): unknown {
+  if (sent.href === shown.href) return error
+  const { message, cause } = error as Error & { cause?: { code?: unknown } }
+  const clean = String(message).replaceAll(sent.href, shown.href)
+  const safe = new TypeError(clean.includes(sent.search) ? 'fetch failed' : clean)
+  return typeof cause?.code === 'string' ? Object.assign(safe, { code: cause.code }) : safe
 }

@@ -1,8 +1,17 @@
-import { isForceRetryError, type KyInstance, NetworkError, type Options, type ResponsePromise, TimeoutError } from 'ky'
+import {
+  type AfterResponseHook,
+  type KyInstance,
+  NetworkError,
+  type Options,
+  type ResponsePromise,
+  TimeoutError,
+} from 'ky'
 import type { Outgoing } from './attempt.ts'
 import { LatchkeyError } from './errors.ts'
 import type { BodySource } from './http/body.ts'
+import { withinLifetime } from './lifetime.ts'
 import {
+  CREATE_OPTIONS,
   type CreateOptions,
   FETCH_OPTIONS,
   picked,
@@ -10,9 +19,9 @@ import {
   type RequestOptions,
   refuseNames,
   type Settled,
-  settle,
+  settleRequest,
 } from './options.ts'
-import { checked, contentFor, explicit, fieldsOf, headersFor, STANDARD } from './outgoing.ts'
+import { checked, contentFor, explicit, fieldsOf, headersFor } from './outgoing.ts'
 import { travel } from './pipeline.ts'
 import type { Shared } from './shared.ts'
 import { timedOut } from './timing.ts'
@@ -37,14 +46,18 @@ export interface Parts {
   readonly settled: Settled
   readonly shared: Shared
   readonly face: KyInstance
-  readonly baseUrl: string | URL | undefined
-  readonly stringifyJson: ((data: unknown) => string) | undefined
+  /** What is ours to keep of the options it was created with. */
+  readonly defaults: Pick<ClientOptions, 'baseUrl' | 'stringifyJson' | 'redirect' | 'signal'>
+  /** What only the transport knows. */
+  readonly passDown: RequestInit
 }
 
-export const KY_OPTIONS: readonly string[] =
-  'json parseJson stringifyJson searchParams baseUrl prefix totalTimeout hooks throwHttpErrors onDownloadProgress context'.split(
-    ' ',
-  )
+export const KY_OPTIONS: ReadonlySet<string> = new Set(
+  'json parseJson stringifyJson searchParams prefix hooks throwHttpErrors onDownloadProgress context'.split(' '),
+)
+// The content stays with us, every redirect, and the signal: ky would tie a long-lived one to each of its requests.
+const FOR_KY = new Set([...KY_OPTIONS, ...FETCH_OPTIONS, 'baseUrl', 'totalTimeout'])
+for (const name of ['json', 'body', 'redirect', 'signal']) FOR_KY.delete(name)
 const READS = ['json', 'text', 'formData', 'arrayBuffer', 'blob', 'bytes'] as const
 
 /**
@@ -52,16 +65,27 @@ const READS = ['json', 'text', 'formData', 'arrayBuffer', 'blob', 'bytes'] as co
  * @throws LatchkeyError `invalid_option`
  */
 export function forKy(options: ClientOptions | CallOptions): Options {
-  if (options.hooks?.beforeRetry)
-    throw new LatchkeyError(
-      'invalid_option',
-      '`hooks.beforeRetry` never runs here: attempts are made below ky. Use `retry.shouldRetry` or `onEvent`.',
-    )
-  const { body, json, redirect, ...rest } = picked(
-    options,
-    (name) => KY_OPTIONS.includes(name) || FETCH_OPTIONS.includes(name),
+  const theirs: Options = picked(options, (name) => FOR_KY.has(name))
+  const { hooks } = options
+  if (hooks?.beforeRetry) throw notHere('hooks.beforeRetry')
+  if (hooks?.afterResponse) theirs.hooks = { ...hooks, afterResponse: hooks.afterResponse.map(withoutRetry) }
+  return theirs
+}
+
+/** ky's own engine is off: what would ask it for another attempt is refused, not ignored. */
+function withoutRetry(hook: AfterResponseHook): AfterResponseHook {
+  return async (state) => {
+    const result = await hook(state)
+    if (result && !(result instanceof Response)) throw notHere('ky.retry()')
+    return result
+  }
+}
+
+function notHere(name: string): LatchkeyError {
+  return new LatchkeyError(
+    'invalid_option',
+    `\`${name}\` has no effect here: attempts are made below ky. Use \`retry.shouldRetry\` or \`onEvent\`.`,
   )
-  return rest as Options
 }
 
 /** The one thing of ours that ky is given for a request, as a function. */
@@ -76,79 +100,83 @@ export function handedOff(request: Input, init?: RequestInit): Promise<Response>
 
 /** One request with ky's face. */
 export function call(parts: Parts, input: Input, options: CallOptions): ResponsePromise {
-  refuseNames(options)
-  const settled = settle(
-    picked(options, (name) => REQUEST_OPTIONS.includes(name)),
-    parts.settled,
-  )
-  const deadlineAt = performance.now() + settled.totalTimeout
+  refuseNames(options, true)
+  const { settled: client, shared, defaults, face } = parts
+  const settled = settleRequest(options, client)
   const given = input instanceof Request ? input : undefined
+  const signal = signalOf(options.signal ?? given?.signal, defaults.signal)
   const json = options.json !== undefined
-  const source = json ? (options.stringifyJson ?? parts.stringifyJson ?? JSON.stringify)(options.json) : options.body
+  const source = json ? (options.stringifyJson ?? defaults.stringifyJson ?? JSON.stringify)(options.json) : options.body
   // Taken before ky sees it: a form that ky cannot send it would cancel, which ends the process in Node 24.
   const content = contentFor(source, given, settled.maxReplayBytes, json ? 'application/json' : undefined)
-  content.catch(() => {})
-  const passDown = picked(options, (name) => ![...REQUEST_OPTIONS, ...KY_OPTIONS, ...STANDARD].includes(name))
+  if (content instanceof Promise) content.catch(() => {})
   let asked: Request | undefined
   let reading = false
   let timer: ReturnType<typeof setTimeout> | undefined
 
-  async function latchkey(request: Request): Promise<Response> {
+  function latchkey(request: Request): Promise<Response> {
     asked = request
-    const outgoing: Outgoing = {
-      method: request.method,
-      url: new URL(request.url),
-      headers: headersFor(request.headers, settled),
-      // A hook may have put a request of its own in the place of the first.
-      content: request.body ? await contentFor(undefined, request, settled.maxReplayBytes) : await content,
-      fields: fieldsOf(request),
-      passDown,
-      redirect: options.redirect ?? explicit(given),
-      signal: request.signal,
-      failure: (error) =>
-        isTimeout(error) ? new TimeoutError(request) : new NetworkError(request, { cause: error as Error }),
-      onHead(stop) {
-        if (reading && Number.isFinite(settled.timeout))
-          timer = setTimeout(() => stop(timedOut(settled.timeout)), settled.timeout)
-      },
-    }
-    return travel(checked(outgoing), settled, parts.shared, deadlineAt)
+    return withinLifetime(signal, settled.totalTimeout, async (ownSignal, deadlineAt) => {
+      const outgoing: Outgoing = {
+        method: request.method,
+        url: new URL(request.url),
+        headers: headersFor(request.headers, settled),
+        // A hook may have put a request of its own in the place of the first.
+        content: request.body ? await contentFor(undefined, request, settled.maxReplayBytes) : await content,
+        fields: fieldsOf(request),
+        passDown: { ...parts.passDown, ...passDown(options) },
+        redirect: options.redirect ?? explicit(given) ?? defaults.redirect,
+        signal: ownSignal,
+        failure: (error) =>
+          isTimeout(error) ? new TimeoutError(request) : new NetworkError(request, { cause: error as Error }),
+        onHead(stop) {
+          if (reading && settled.timeout < Number.POSITIVE_INFINITY)
+            timer = setTimeout(() => stop(timedOut(settled.timeout)), settled.timeout)
+        },
+      }
+      return travel(checked(outgoing), settled, shared, deadlineAt)
+    })
   }
 
-  const answered = parts.face(given ? withoutContent(given) : input, { ...forKy(options), latchkey } as Options)
-  const answer = answered.catch(refuseForcedRetry) as ResponsePromise
-  for (const type of READS) {
-    const read = answered[type] as ((schema?: unknown) => Promise<unknown>) | undefined
-    if (read) Object.assign(answer, { [type]: (schema?: unknown) => readBody(() => read(schema)) })
+  const kyOptions = { ...forKy(options), latchkey } as Options
+  const answer = face(given ? withoutContent(given) : input, kyOptions)
+  for (const name of READS) {
+    const read = answer[name] as (schema?: unknown) => Promise<never>
+    if (read) answer[name] = (schema?: unknown) => readBody(() => read(schema))
   }
   return answer
 
   /** A shortcut reads the body too, so the time an attempt may take covers it. */
-  async function readBody(read: () => Promise<unknown>): Promise<unknown> {
+  async function readBody<T>(read: () => Promise<T>): Promise<T> {
     reading = true
-    answer.catch(() => {})
     try {
       return await read()
     } catch (error) {
-      if (asked && !asked.signal.aborted && isTimeout(error)) throw new TimeoutError(asked)
-      return refuseForcedRetry(error)
+      throw asked && !signal?.aborted && isTimeout(error) ? new TimeoutError(asked) : error
     } finally {
       clearTimeout(timer)
     }
   }
 }
 
-function withoutContent(request: Request): Request {
-  const { url, method, headers, signal } = request
-  return new Request(url, { method, headers, signal, ...fieldsOf(request) })
+export function passDown(options: object): RequestInit {
+  return picked(
+    options,
+    (name) =>
+      !REQUEST_OPTIONS.has(name) && !CREATE_OPTIONS.has(name) && !KY_OPTIONS.has(name) && !FETCH_OPTIONS.has(name),
+  )
 }
 
-function refuseForcedRetry(error: unknown): never {
-  if (!isForceRetryError(error)) throw error
-  throw new LatchkeyError(
-    'invalid_option',
-    '`ky.retry()` cannot ask for another attempt here. Use `retry.shouldRetry`, which also sees the answer.',
-  )
+function withoutContent(request: Request): Request {
+  const { url, method, headers } = request
+  return new Request(url, { method, headers, ...fieldsOf(request) })
+}
+
+function signalOf(
+  own: AbortSignal | null | undefined,
+  client: AbortSignal | null | undefined,
+): AbortSignal | undefined {
+  return own && client ? AbortSignal.any([own, client]) : (own ?? client ?? undefined)
 }
 
 function isTimeout(error: unknown): boolean {

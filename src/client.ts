@@ -8,8 +8,9 @@ import {
   type Input,
   KY_OPTIONS,
   type Parts,
+  passDown,
 } from './call.ts'
-import { CREATE_OPTIONS, checkNames, settle } from './options.ts'
+import { CREATION, checkNames, settle } from './options.ts'
 import { fetchThrough, type LatchkeyFetch } from './outgoing.ts'
 import { createShared, extendShared } from './shared.ts'
 import type { LimitState } from './types.ts'
@@ -44,13 +45,13 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'query'] as co
  * const user = await api.get('users/42').json<User>()
  */
 export function createClient(options: ClientOptions = {}): Client {
-  checkNames(options, [...CREATE_OPTIONS, ...KY_OPTIONS])
+  checkNames(options, ...CREATION, KY_OPTIONS)
   return clientOf({
     settled: settle(options),
     shared: createShared(options),
     face: ky.create({ ...forKy(options), retry: 0, timeout: false, fetch: handedOff }),
-    baseUrl: options.baseUrl,
-    stringifyJson: options.stringifyJson,
+    defaults: options,
+    passDown: passDown(options),
   })
 }
 
@@ -62,18 +63,18 @@ function clientOf(parts: Parts): Client {
   return Object.assign((input: Input, options: CallOptions = {}) => call(parts, input, options), {
     ...Object.fromEntries(shortcuts),
     extend: (options: ClientOptions) => clientOf(extended(parts, options)),
-    fetch: fetchThrough(parts.settled, parts.shared, parts.baseUrl),
+    fetch: fetchThrough(parts.settled, parts.shared, parts.defaults.baseUrl),
     limits: () => parts.shared.limiter.limits?.() ?? [],
   })
 }
 
 function extended(parent: Parts, options: ClientOptions): Parts {
-  checkNames(options, [...CREATE_OPTIONS, ...KY_OPTIONS])
+  checkNames(options, ...CREATION, KY_OPTIONS)
   return {
     settled: settle(options, parent.settled),
     shared: extendShared(parent.shared, options),
     face: parent.face.extend(forKy(options)),
-    baseUrl: options.baseUrl ?? parent.baseUrl,
-    stringifyJson: options.stringifyJson ?? parent.stringifyJson,
+    defaults: { ...parent.defaults, ...options },
+    passDown: { ...parent.passDown, ...passDown(options) },
   }
 }

@@ -1,4 +1,4 @@
-import { CREATE_OPTIONS, type CreateOptions, checkNames, settle } from './options.ts'
+import { CREATION, type CreateOptions, checkNames, settle } from './options.ts'
 import { fetchThrough, type LatchkeyFetch } from './outgoing.ts'
 import { createShared } from './shared.ts'
 
@@ -15,6 +15,6 @@ export type { FetchInit, LatchkeyFetch } from './outgoing.ts'
  * const response = await fetch('https://api.example.com/v1/users/42')
  */
 export function createFetch(options: CreateOptions = {}): LatchkeyFetch {
-  checkNames(options, CREATE_OPTIONS)
+  checkNames(options, ...CREATION)
   return fetchThrough(settle(options), createShared(options), options.baseUrl)
 }

@@ -1,6 +1,5 @@
 import { CredentialError, LatchkeyError } from './errors.ts'
 import type { OnEvent } from './events.ts'
-import type { BodySource } from './http/body.ts'
 import { allowedOrigins } from './http/origin.ts'
 import { defaultRetry, type RetryOptions, type RetryPolicy } from './retry/classify.ts'
 import type { AuthStrategy, Fetch, Limiter } from './types.ts'
@@ -43,11 +42,6 @@ export interface CreateOptions extends RequestOptions {
   maxReplayBytes?: number
 }
 
-/** Content as we take it: what fetch takes, or a function that opens a stream anew for each attempt. */
-export interface ContentOptions {
-  body?: BodySource
-}
-
 /** The options of one request after validation, defaults filled in. */
 export interface Settled {
   readonly strategies: readonly AuthStrategy[]
@@ -61,91 +55,105 @@ export interface Settled {
   readonly maxReplayBytes: number
 }
 
-/** What the names of other clients are called here; given anywhere, they are refused with the name to use. */
+const words = (text: string): ReadonlySet<string> => new Set(text.split(' '))
+export const REQUEST_OPTIONS: ReadonlySet<string> = words(
+  'auth retry timeout totalTimeout maxWait idempotencyKey crossOrigin',
+)
+export const CREATE_OPTIONS: ReadonlySet<string> = words(
+  'baseUrl origins concurrency limiter fetch onEvent maxReplayBytes',
+)
+export const FETCH_OPTIONS: ReadonlySet<string> = words(
+  'method headers body redirect signal duplex window mode credentials cache referrer referrerPolicy integrity keepalive',
+)
+/** Known extensions of fetch; on a request, any other name goes down to the transport too. */
+const TRANSPORT_OPTIONS = words('priority dispatcher next cf client tls proxy unix verbose')
+export const CREATION: readonly ReadonlySet<string>[] = [
+  REQUEST_OPTIONS,
+  CREATE_OPTIONS,
+  FETCH_OPTIONS,
+  TRANSPORT_OPTIONS,
+]
+const RETRY_OPTIONS = new Set([...Object.keys(defaultRetry), 'shouldRetry'])
+
+/** What other clients call otherwise, or what would harm here. */
 const REFUSED: Record<string, string> = {
-  prefixUrl: '`baseUrl`',
-  baseURL: '`baseUrl`',
-  params: '`searchParams`',
-  maxRedirects: '`redirect`',
-  retries: '`retry`',
-  limits: '`concurrency`',
-  throttle: '`concurrency` and `maxWait`',
-  maxRetryAfter: '`maxWait`, which never comes back early',
-  afterStatusCodes: '`retry.statusCodes`: every `Retry-After` is honoured',
+  prefixUrl: 'baseUrl',
+  baseURL: 'baseUrl',
+  params: 'searchParams',
+  limits: 'concurrency',
+  maxRetryAfter: 'maxWait',
+  afterStatusCodes: 'retry.statusCodes',
+  onUploadProgress: 'body: () => stream, and count in the stream',
 }
 
-export const REQUEST_OPTIONS: readonly string[] = [
-  'auth',
-  'retry',
-  'timeout',
-  'totalTimeout',
-  'maxWait',
-  'idempotencyKey',
-  'crossOrigin',
-]
-export const CREATE_OPTIONS: readonly string[] = [
-  ...REQUEST_OPTIONS,
-  'baseUrl',
-  'origins',
-  'concurrency',
-  'limiter',
-  'fetch',
-  'onEvent',
-  'maxReplayBytes',
-]
-
-const RETRY_OPTIONS = [...Object.keys(defaultRetry), 'shouldRetry']
-
-/** What fetch and its runtimes take beside our own: passed down to the transport. */
-export const FETCH_OPTIONS: readonly string[] =
-  'method headers body mode credentials cache redirect referrer referrerPolicy integrity keepalive signal window duplex priority dispatcher next cf client tls proxy unix verbose'.split(
-    ' ',
-  )
-
 /**
- * Refuses names nobody knows, before anything is made with them.
+ * Refuses names that nobody knows, before anything is made with them.
  * @throws LatchkeyError `invalid_option`
  */
-export function checkNames(options: object, known: readonly string[]): void {
+export function checkNames(options: object, ...known: readonly ReadonlySet<string>[]): void {
   refuseNames(options)
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name) && !FETCH_OPTIONS.includes(name)) {
-      const meant = known.find((candidate) => candidate.toLowerCase() === name.toLowerCase()) ?? nearest(name, known)
-      throw invalid(`\`${name}\` is not an option.${meant ? ` Did you mean \`${meant}\`?` : ''}`)
-    }
+  const names = known.flatMap((set) => [...set])
+  for (const name in options) {
+    if (names.includes(name)) continue
+    const start = name.slice(0, 4).toLowerCase()
+    const meant = names.find((candidate) => candidate.toLowerCase().startsWith(start))
+    throw invalid(`\`${name}\` is not an option.${meant ? ` Did you mean \`${meant}\`?` : ''}`)
   }
 }
 
-/** @throws LatchkeyError `invalid_option` for what is called otherwise here, or belongs to the client. */
-export function refuseNames(options: object): void {
-  for (const name of Object.keys(options))
-    if (REFUSED[name]) throw invalid(`\`${name}\` is not an option here; use ${REFUSED[name]}.`)
+/**
+ * Refuses on a request what is called otherwise here, or belongs to the client.
+ * @throws LatchkeyError `invalid_option`
+ */
+export function refuseNames(options: object, forRequest = false): void {
+  for (const name in options) {
+    if (REFUSED[name]) throw invalid(`\`${name}\` is not an option here. Use \`${REFUSED[name]}\`.`)
+    if (forRequest && name !== 'baseUrl' && CREATE_OPTIONS.has(name))
+      throw invalid(`\`${name}\` is fixed for the whole client: give it to \`createClient\` or \`extend\`.`)
+  }
+}
+
+/** The options that are set, of those wanted. */
+export function picked(options: object, wanted: (name: string) => boolean): Record<string, unknown> {
+  const found: Record<string, unknown> = {}
+  for (const name in options) {
+    const value = (options as Record<string, unknown>)[name]
+    if (value !== undefined && wanted(name)) found[name] = value
+  }
+  return found
+}
+
+/** The settled options of one request. */
+export function settleRequest(options: object, client: Settled): Settled {
+  const own = picked(options, (name) => REQUEST_OPTIONS.has(name))
+  for (const _ in own) return settle(own, client)
+  return client
 }
 
 /**
  * Checks the values and fills in the defaults, on top of what a client was created with.
- * @throws LatchkeyError `invalid_option`
- * @throws CredentialError `credential_conflict`
+ * @throws LatchkeyError `invalid_option`; CredentialError `credential_conflict`
  */
 export function settle(options: CreateOptions, parent?: Settled): Settled {
   const strategies = options.auth === undefined ? (parent?.strategies ?? []) : strategiesOf(options.auth)
   const origins = originsOf(options, parent)
   if (strategies.length && !origins.size)
     throw invalid('`auth` needs to know where its credentials may go: give `baseUrl` or `origins`.')
-  oneOf(options.crossOrigin, ['error', 'strip'], 'crossOrigin')
-  const { idempotencyKey } = options
+  const { idempotencyKey, crossOrigin } = options
+  if (crossOrigin && crossOrigin !== 'error' && crossOrigin !== 'strip')
+    throw invalid("`crossOrigin` must be 'error' or 'strip'.")
   if (idempotencyKey !== undefined && idempotencyKey !== true && !/^[\x21-\x7e]+$/.test(idempotencyKey))
     throw invalid('`idempotencyKey` must be visible ASCII, or true for a random one.')
   return {
     strategies,
     origins,
     retry: retryPolicy(options.retry, parent?.retry ?? defaultRetry),
-    timeout: duration(options.timeout, 'timeout') ?? parent?.timeout ?? 10_000,
-    totalTimeout: duration(options.totalTimeout, 'totalTimeout') ?? parent?.totalTimeout ?? Number.POSITIVE_INFINITY,
-    maxWait: atLeast(0, options.maxWait, 'maxWait') ?? parent?.maxWait ?? 60_000,
+    timeout: milliseconds(options, 'timeout') ?? parent?.timeout ?? 10_000,
+    totalTimeout: milliseconds(options, 'totalTimeout') ?? parent?.totalTimeout ?? Number.POSITIVE_INFINITY,
+    maxWait: atLeast(0, options, 'maxWait') ?? parent?.maxWait ?? 60_000,
     idempotencyKey: idempotencyKey ?? parent?.idempotencyKey,
-    crossOrigin: options.crossOrigin ?? parent?.crossOrigin,
-    maxReplayBytes: atLeast(0, options.maxReplayBytes, 'maxReplayBytes') ?? parent?.maxReplayBytes ?? 1024 * 1024,
+    crossOrigin: crossOrigin ?? parent?.crossOrigin,
+    maxReplayBytes: atLeast(0, options, 'maxReplayBytes') ?? parent?.maxReplayBytes ?? 1024 * 1024,
   }
 }
 
@@ -154,13 +162,9 @@ function originsOf(options: CreateOptions, parent: Settled | undefined): Readonl
   if (options.origins) return allowedOrigins(options.origins, 'origins')
   if (options.baseUrl === undefined) return parent?.origins ?? new Set()
   const own = allowedOrigins([options.baseUrl], 'baseUrl')
-  const [origin] = own
   if (options.auth !== undefined || !parent?.strategies.length) return own
-  if (!parent.origins.has(origin as string))
-    throw invalid(
-      `\`baseUrl\` leads to ${origin}, where the inherited credentials may not go: give \`auth\` or \`origins\` too.`,
-    )
-  return parent.origins
+  if ([...own].every((origin) => parent.origins.has(origin))) return parent.origins
+  throw invalid('`baseUrl` leads where the inherited credentials may not go: give `auth` or `origins` with it.')
 }
 
 function strategiesOf(auth: Auth): readonly AuthStrategy[] {
@@ -168,76 +172,58 @@ function strategiesOf(auth: Auth): readonly AuthStrategy[] {
   const taken = new Set<string>()
   for (const strategy of strategies) {
     if (typeof strategy?.authenticate !== 'function' || !Array.isArray(strategy.places))
-      throw invalid(
-        "`auth` must be a strategy such as `apiKey({ name: 'X-API-Key', value })`, several in an array, or false.",
-      )
+      throw invalid('`auth` must be a strategy such as `apiKey({ name, value })`, several in an array, or false.')
     for (const place of strategy.places) {
-      if (taken.has(place))
-        throw new CredentialError(
-          'credential_conflict',
-          `Two strategies write ${place}; the second would replace the first.`,
-        )
+      if (taken.has(place)) throw conflict(`Two strategies write ${place}; the second would replace the first.`)
       taken.add(place)
     }
   }
-  if (strategies.filter((strategy) => strategy.signs).length > 1)
-    throw new CredentialError(
-      'credential_conflict',
-      'Two strategies sign; only one signature can cover the whole request.',
-    )
+  const signers = strategies.filter((strategy) => strategy.signs)
+  if (signers.length > 1) throw conflict('Two strategies sign; only one signature can cover the whole request.')
   // The one that signs covers what the others placed.
-  return strategies.toSorted((a, b) => Number(a.signs ?? false) - Number(b.signs ?? false))
+  return [...strategies.filter((strategy) => !strategy.signs), ...signers]
 }
 
 function retryPolicy(options: RetryOptions | number | undefined, parent: RetryPolicy): RetryPolicy {
   if (options === undefined) return parent
   const given = typeof options === 'number' ? { limit: options } : options
-  if (typeof given !== 'object' || given === null)
-    throw invalid('`retry` must be a number or an object, e.g. `{ limit: 3 }`.')
+  if (typeof given !== 'object' || !given) throw invalid('`retry` must be a number or an object, e.g. `{ limit: 3 }`.')
   checkNames(given, RETRY_OPTIONS)
   const policy = { ...parent, ...picked(given, () => true) }
-  if (!Number.isInteger(policy.limit) || policy.limit < 0)
-    throw invalid('`retry.limit` must be a whole number, 0 or more.')
-  if (!Array.isArray(policy.methods) || !Array.isArray(policy.statusCodes))
-    throw invalid('`retry.methods` and `retry.statusCodes` must be arrays.')
-  atLeast(0, policy.backoffLimit, 'retry.backoffLimit')
+  atLeast(0, policy, 'limit')
+  atLeast(0, policy, 'backoffLimit')
+  if (!Number.isInteger(policy.limit) || !Array.isArray(policy.methods) || !Array.isArray(policy.statusCodes))
+    throw invalid('`retry.limit` must be a whole number, `retry.methods` and `retry.statusCodes` arrays.')
   return { ...policy, methods: policy.methods.map((method) => method.toLowerCase()) }
-}
-
-export function picked(options: object, wanted: (name: string) => boolean): Record<string, unknown> {
-  const found: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(options)) if (value !== undefined && wanted(name)) found[name] = value
-  return found
 }
 
 /** The longest a timer can run (2^31 - 1 ms); above it, it would fire at once. */
 const LONGEST = 2_147_483_647
 
-function duration(value: number | false | undefined, name: string): number | undefined {
+function milliseconds(options: CreateOptions, name: 'timeout' | 'totalTimeout'): number | undefined {
+  const value = options[name]
   if (value === false) return Number.POSITIVE_INFINITY
   if (value !== undefined && !(value > 0 && value <= LONGEST))
-    throw invalid(`\`${name}\` must be milliseconds from 1 to ${LONGEST}, or false for no bound.`)
+    throw invalid(`\`${name}\` must be milliseconds, from 1 to ${LONGEST}, or false.`)
   return value
 }
 
-export function atLeast(least: number, value: number | undefined, name: string): number | undefined {
+/** @throws LatchkeyError `invalid_option` */
+export function atLeast<K extends string>(
+  least: number,
+  options: { [name in K]?: number },
+  name: K,
+): number | undefined {
+  const value = options[name]
   if (value !== undefined && !(typeof value === 'number' && value >= least))
     throw invalid(`\`${name}\` must be a number, ${least} or more.`)
   return value
 }
 
-function oneOf(value: unknown, allowed: readonly string[], name: string): void {
-  if (value !== undefined && !allowed.includes(value as string))
-    throw invalid(`\`${name}\` must be ${allowed.map((word) => `'${word}'`).join(' or ')}.`)
-}
-
-function nearest(name: string, known: readonly string[]): string | undefined {
-  return known.find(
-    (candidate) =>
-      candidate.length > 3 && (candidate.startsWith(name.slice(0, 4)) || name.startsWith(candidate.slice(0, 4))),
-  )
-}
-
 function invalid(message: string): LatchkeyError {
   return new LatchkeyError('invalid_option', message)
+}
+
+function conflict(message: string): CredentialError {
+  return new CredentialError('credential_conflict', message)
 }

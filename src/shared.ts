@@ -18,7 +18,7 @@ export interface Shared {
 
 /** Limiter, clocks and retry budgets: made once, shared by everything that extends a client. */
 export function createShared(options: CreateOptions): Shared {
-  const concurrency = atLeast(1, options.concurrency, 'concurrency')
+  const concurrency = atLeast(1, options, 'concurrency')
   const clocks = new Map<string, Clock>()
   const budgets = new Map<string, Budget>()
   let id = 0

@@ -8,7 +8,7 @@ export interface SharedAnswer extends Answer {
   /** A redirect that the platform hides from scripts. */
   readonly opaque: boolean
   /** The Response for the caller: what was read is put back, and the URL is the one it may see. */
-  response(): Promise<Response>
+  response(): Response | Promise<Response>
   /** The caller will get another answer: frees the connection. */
   discard(): void
 }
@@ -22,15 +22,16 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
     opaque: original.type === 'opaqueredirect',
     url,
     peek,
-    async response() {
-      await peeked
-      return response.url && response.url !== url.href ? showAs(response, url.href) : response
-    },
+    response: () => (peeked ? peeked.then(shown) : shown()),
     // A short body is read to its end, which keeps the connection for the next attempt; a long one is given up.
     discard: () =>
       void peek()
         .then(() => response.body?.cancel(), ignore)
         .catch(ignore),
+  }
+
+  function shown(): Response {
+    return response.url && response.url !== url.href ? showAs(response, url.href) : response
   }
 
   function peek(): Promise<string> {

@@ -21,39 +21,38 @@ const MOST_REFUSALS = 10
 const BREATH = 300
 
 /** How often one request may still be tried again. Refusals and failures have bounds of their own. */
-export class Patience {
-  retries = 0
-  refusals = 0
-  readonly #policy: RetryPolicy
-  readonly #maxWait: number
-  readonly #deadlineAt: number
-
-  constructor(policy: RetryPolicy, maxWait: number, deadlineAt: number) {
-    this.#policy = policy
-    this.#maxWait = maxWait
-    this.#deadlineAt = deadlineAt
-  }
-
+export interface Patience {
+  /** Failures tried again so far. */
+  readonly retries: number
   /** Milliseconds until another attempt, or undefined when the outcome stands. Counts the attempt it allows. */
-  async delay(outcome: Outcome, repeatable: boolean, budget: Budget): Promise<number | undefined> {
-    const retry = this.#policy
-    const throttled = outcome.verdict === 'throttled'
-    const left = throttled ? retry.limit && MOST_REFUSALS - this.refusals : retry.limit - this.retries
-    if (left <= 0 || !(throttled || repeatable)) return undefined
-    const decided = await retry.shouldRetry?.({
-      error: outcome.error,
-      response: await outcome.response?.(),
-      retryCount: this.retries + this.refusals + 1,
-    })
-    if (!(decided ?? outcome.verdict !== 'final')) return undefined
+  delay(outcome: Outcome, repeatable: boolean, budget: Budget): Promise<number | undefined>
+}
 
-    const { hint } = outcome
-    const delay = throttled ? (hint ?? BREATH) : backoff(this.retries + 1, hint, retry)
-    if ((hint ?? 0) > this.#maxWait || performance.now() + delay > this.#deadlineAt) return undefined
-    if (throttled) this.refusals++
-    else if (budget.spend()) this.retries++
-    else return undefined
-    return delay
+export function createPatience(policy: RetryPolicy, maxWait: number, deadlineAt: number): Patience {
+  let retries = 0
+  let refusals = 0
+  return {
+    get retries() {
+      return retries
+    },
+    async delay(outcome, repeatable, budget) {
+      const { verdict, hint, error } = outcome
+      const throttled = verdict === 'throttled'
+      const left = throttled ? policy.limit && MOST_REFUSALS - refusals : policy.limit - retries
+      if (left <= 0 || !(throttled || repeatable)) return undefined
+      if (policy.shouldRetry) {
+        const response = await outcome.response?.()
+        const decided = await policy.shouldRetry({ error, response, retryCount: retries + refusals + 1 })
+        if (decided === false || (verdict === 'final' && !decided)) return undefined
+      } else if (verdict === 'final') return undefined
+
+      const delay = throttled ? (hint ?? BREATH) : backoff(retries + 1, hint, policy)
+      if ((hint ?? 0) > maxWait || performance.now() + delay > deadlineAt) return undefined
+      if (throttled) refusals++
+      else if (budget.spend()) retries++
+      else return undefined
+      return delay
+    },
   }
 }
 

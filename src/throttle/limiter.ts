@@ -12,6 +12,9 @@ export interface LimiterOptions {
   spacing?: number
 }
 
+// What was learned of an idle scope may be forgotten once there are this many.
+const MOST_SCOPES = 1000
+
 /** Calls with one set of credentials to one origin: what a server limits. */
 interface Scope {
   readonly gate: Gate
@@ -46,7 +49,6 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
         return response
       } finally {
         arrive(scope, flight)
-        if (idle(scope)) scopes.delete(call.scope)
       }
     },
     limits: () => [...scopes].map(([name, scope]) => stateOf(name, scope)),
@@ -61,6 +63,8 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
       spreading: false,
       nextAt: 0,
     }
+    if (scopes.size >= MOST_SCOPES)
+      for (const [other, { flights, queue }] of scopes) if (!flights.size && !queue.length) scopes.delete(other)
     scopes.set(name, scope)
     return scope
   }
@@ -94,7 +98,8 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
   function hold(scope: Scope, waiter: Waiter | undefined): { reason: WaitReason; duration: number } | undefined {
     const now = performance.now()
     if (scope.gate.until > now) return { reason: 'gate', duration: scope.gate.until - now }
-    forgetLost(scope, now)
+    const busy = scope.probe || scope.flights.size >= concurrency
+    if (busy) forgetLost(scope, now)
     if (scope.probe) return { reason: 'probe', duration: Number.POSITIVE_INFINITY }
     const full = scope.flights.size >= concurrency
     if (full || scope.queue.first(now) !== waiter)
@@ -115,10 +120,11 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
   }
 
   function learn(scope: Scope, flight: Flight, response: Response): void {
-    const hint = waitHint(response.headers)
+    const { status, headers } = response
+    const hint = status < 400 ? undefined : waitHint(headers)
     const verdict = classify(response, defaultRetry.statusCodes)
     if (verdict === 'throttled' || (verdict === 'transient' && hint !== undefined))
-      scope.gate.close({ hint, status: response.status, epoch: flight.epoch, now: performance.now() })
+      scope.gate.close({ hint, status, epoch: flight.epoch, now: performance.now() })
     else if (flight.epoch === scope.gate.epoch) {
       scope.spreading ||= scope.gate.recovering
       scope.gate.open()
@@ -153,10 +159,6 @@ function forgetLost(scope: Scope, now: number): void {
     scope.flights.delete(flight)
     if (scope.probe === flight) scope.probe = undefined
   }
-}
-
-function idle(scope: Scope): boolean {
-  return !scope.flights.size && !scope.queue.length && !scope.gate.recovering && scope.gate.until <= performance.now()
 }
 
 function stateOf(name: string, scope: Scope): LimitState {

@@ -5,7 +5,9 @@ let next = 1
 
 /** Quota scope: origin and identities. A strategy without a name gets an opaque one, never one made of its credentials. */
 export function scopeOf(origin: string, strategies: readonly AuthStrategy[]): string {
-  return [origin, ...strategies.map(identityOf)].join(' ')
+  let scope = origin
+  for (const strategy of strategies) scope += ` ${identityOf(strategy)}`
+  return scope
 }
 
 function identityOf(strategy: AuthStrategy): string {

@@ -1,4 +1,4 @@
-import { CurrentAttempt } from '../../src/attempt.ts'
+import { createTry } from '../../src/attempt.ts'
 import { contentOf } from '../../src/http/body.ts'
 import type { AuthStrategy } from '../../src/types.ts'
 
@@ -26,6 +26,6 @@ export async function authenticated(strategy: AuthStrategy, sent: Sent): Promise
     signal: undefined,
   }
   const clock = { now: () => (typeof now === 'function' ? now() : (now ?? Date.now())), observe: () => {} }
-  const attempt = new CurrentAttempt(1, outgoing, strategy.needsBody ? bytes : undefined, clock, undefined)
+  const attempt = createTry(1, outgoing, strategy.needsBody ? bytes : undefined, clock, undefined)
   return attempt.authenticate([strategy])
 }

@@ -1,0 +1,79 @@
+// What a browser downloads, minified and gzipped, and what must not be in it.
+import { readFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+
+const root = new URL('..', import.meta.url).pathname
+const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+
+/** What a user writes, what it should weigh in kB, what it may not exceed, and files that have no business in it. */
+const rows = [
+  {
+    name: 'latchkey/fetch with an API key',
+    code: "export { createFetch, apiKey } from 'latchkey/fetch'",
+    aim: 5,
+    most: 10.6,
+    alien: /node_modules|cookie-session|auth\/basic|hmac|oauth/,
+  },
+  {
+    name: 'latchkey with an API key, ky included',
+    code: "export { createClient, apiKey } from 'latchkey'",
+    aim: 14,
+    most: 19.8,
+    alien: /cookie-session|auth\/basic|hmac|oauth|noble/,
+  },
+  { name: 'latchkey, everything', code: "export * from 'latchkey'", aim: 15, most: 20.6, alien: /hmac|oauth|noble/ },
+  ...(exports['./hmac']
+    ? [
+        {
+          name: 'latchkey/hmac with SHA-256, without the core',
+          code: "export { hmac } from 'latchkey/hmac'",
+          aim: 4.5,
+          most: 10.5,
+          hash: 'sha256',
+          alien: /ky\/|pipeline|oauth/,
+        },
+      ]
+    : []),
+]
+
+let faults = 0
+for (const row of rows) {
+  const { outputs, metafile } = await bundle(row.code)
+  // A hash is loaded on first use: count the entry, and the chunks of the hash that is used.
+  const wanted = outputs.filter(({ path }) => counted(path, metafile, row.hash))
+  const bytes = wanted.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0)
+  const inputs = new Set(wanted.flatMap(({ path }) => Object.keys(outputOf(metafile, path).inputs)))
+  const aliens = [...inputs].filter((input) => row.alien.test(input))
+  const verdict = aliens.length ? `pulls in ${aliens.join(', ')}` : bytes > row.most * 1000 ? 'too big' : 'ok'
+  if (verdict !== 'ok') faults++
+  console.log(`${row.name.padEnd(48)} ${(bytes / 1000).toFixed(2).padStart(6)} kB  (aim ${row.aim}, held at ${row.most})  ${verdict}`)
+}
+process.exit(faults ? 1 : 0)
+
+async function bundle(code) {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: code, resolveDir: root },
+    bundle: true,
+    minify: true,
+    splitting: true,
+    format: 'esm',
+    target: 'es2022',
+    outdir: 'out',
+    metafile: true,
+    write: false,
+    logLevel: 'error',
+    absWorkingDir: root,
+  })
+  return { outputs: outputFiles, metafile }
+}
+
+function outputOf(metafile, path) {
+  return Object.entries(metafile.outputs).find(([name]) => path.endsWith(name.split('/').at(-1)))[1]
+}
+
+function counted(path, metafile, hash) {
+  const others = ['sha1', 'sha256', 'sha384', 'sha512'].filter((name) => name !== hash)
+  const { entryPoint } = outputOf(metafile, path)
+  return !others.some((name) => entryPoint?.endsWith(`crypto/${name}.js`))
+}
