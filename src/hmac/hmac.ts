@@ -20,7 +20,7 @@ import { formatTimestamp } from './timestamp.ts'
 import { sendAsWritten } from './wire.ts'
 
 export { base64, base64url, concat, fromUtf8, hex, utf8 } from '../crypto/bytes.ts'
-export { digest, type HashName } from '../crypto/hash.ts'
+export { digest, digestStream, type HashName } from '../crypto/hash.ts'
 export { percentEncode } from './canonical.ts'
 export type { Facts, SignedFacts } from './facts.ts'
 export type { NonceFormat } from './nonce.ts'
