@@ -72,10 +72,10 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
         mac ??= macOf(text, facts)
         return mac
       })
-      if (prepare) write(await own('prepare', () => prepare(facts)), request, attempt, places)
+      if (prepare) await own('prepare', async () => write(await prepare(facts), request, attempt, places))
       const signed = bytesOf(await own('message', () => message(facts)))
       facts.signature = (encode[encoding] as (bytes: Bytes) => string)(await facts.mac(signed))
-      write(await own('place', () => place(facts)), request, attempt, places)
+      await own('place', async () => write(await place(facts), request, attempt, places))
     },
   }
 

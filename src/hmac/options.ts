@@ -80,7 +80,7 @@ export function checkOptions<C extends Credentials>(options: HmacOptions<C>): vo
 }
 
 export function fitForKey(text: string, encoding = 'utf8'): string {
-  if (!decode[encoding]?.(notEmpty(text, 'secret'))?.length)
+  if (!decode[encoding]?.(notEmpty(text, 'secret')))
     throw new CredentialError('credential_invalid', `\`secret\` is not ${encoding}. Is \`secretEncoding\` right?`)
   return text
 }

@@ -112,6 +112,13 @@ describe('what is signed', () => {
     }) // biome-ignore format: short
   })
 
+  it('4 a byte order mark of the text is signed as it is sent', async () => {
+    const strategy = hmac({ ...scheme, message: ({ bodyText }) => bodyText })
+    const request = await authenticated(strategy, { method: 'POST', url: 'https://a.example', body: '\ufeff{}' })
+    const sent = Buffer.from(await request.clone().arrayBuffer())
+    expect(request.headers.get('x-signature')).toBe(createHmac('sha256', SECRET).update(sent).digest('hex'))
+  })
+
   it('what `prepare` writes is covered, in headers, query and form', async () => {
     let signed = ''
     const strategy = hmac({

@@ -151,3 +151,29 @@ it('tencent-tc3: the canonical request of the documentation', async () => {
   expect(request.headers.get('authorization')).toMatch(new RegExp(`Signature=${signature}$`))
   expect(request.headers.get('x-tc-token')).toBe('temporary')
 })
+
+it('bitstamp: a media type without content is not covered', async () => {
+  const options = { keyId: 'k', secret: 's', nonce: () => 'n' }
+  const sent = { method: 'POST', url: 'https://www.bitstamp.net/api/v2/balance/', now: 1 }
+  const [bare, typed] = await Promise.all([
+    authenticated(bitstamp(options), sent),
+    authenticated(bitstamp(options), { ...sent, headers: { 'content-type': 'application/x-www-form-urlencoded' } }),
+  ])
+  const expected = createHmac('sha256', 's').update('BITSTAMP kPOSTwww.bitstamp.net/api/v2/balance/n1v2').digest('hex')
+  for (const { headers } of [bare, typed]) expect(headers.get('x-auth-signature')).toBe(expected)
+})
+
+it('oauth1: the media type of a form may be written in any case', async () => {
+  const [lower, upper] = await Promise.all(
+    ['application/x-www-form-urlencoded', 'Application/X-WWW-Form-URLEncoded; charset=UTF-8'].map((type) =>
+      authenticated(oauth1({ consumerKey: 'k', consumerSecret: 's', nonce: () => 'n' }), {
+        method: 'POST',
+        url: 'https://a.example',
+        headers: { 'content-type': type },
+        body: 'a=b',
+        now: 1,
+      }),
+    ),
+  )
+  expect(upper?.headers.get('authorization')).toBe(lower?.headers.get('authorization'))
+})
