@@ -26,6 +26,11 @@ export function sorted(parameters: Iterable<readonly [string, string]>): string 
     .join('&')
 }
 
+/** True for the media type of a form; types are not case-sensitive (RFC 9110, section 8.3.1). */
+export function isForm(type: string | null): boolean {
+  return /^application\/x-www-form-urlencoded *(;|$)/i.test(type ?? '')
+}
+
 /** By code unit, in every locale. */
 export function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b)

@@ -1,7 +1,7 @@
-import { type Credential, readCredential } from '../credential.ts'
+import { readCredential } from '../credential.ts'
 import { utf8 } from '../crypto/bytes.ts'
 import { createMac, type Mac } from '../crypto/hash.ts'
-import type { AuthStrategy, Bytes } from '../types.ts'
+import type { AuthStrategy } from '../types.ts'
 import { RequestFacts } from './facts.ts'
 import { bytesOf, own } from './message.ts'
 import { createNonce } from './nonce.ts'
@@ -13,6 +13,7 @@ import {
   type HmacOptions,
   invalid,
   keyOf,
+  namedCredentials,
   type Read,
 } from './options.ts'
 import { checkPlaces, placesOf, write } from './placement.ts'
@@ -49,7 +50,7 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
   if (!needsBody && places.some((name) => name.startsWith('form:')))
     throw invalid('A scheme that writes into the form needs the content: leave out `needsBody`.')
   const nonce = options.nonce ? createNonce(options.nonce) : () => ''
-  const named = Object.entries({ ...options.credentials, keyId: options.keyId }).filter(given)
+  const named = namedCredentials(options)
   // Only the last key is kept: one that was rotated out is not held longer than needed.
   let last: { text: string; mac: Promise<Mac> } | undefined
 
@@ -74,7 +75,7 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
       })
       if (prepare) await own('prepare', async () => write(await prepare(facts), request, attempt, places))
       const signed = bytesOf(await own('message', () => message(facts)))
-      facts.signature = (encode[encoding] as (bytes: Bytes) => string)(await facts.mac(signed))
+      facts.signature = encode[encoding](await facts.mac(signed))
       await own('place', async () => write(await place(facts), request, attempt, places))
     },
   }
@@ -96,11 +97,7 @@ function tried<C extends Credentials>({
   needsBody,
   timestamp = 's',
 }: HmacOptions<C>): string[] {
-  const made = Object.fromEntries(
-    Object.entries(credentials)
-      .filter(given)
-      .map(([name]) => [name, name]),
-  ) as Read<C>
+  const made = Object.fromEntries(Object.keys(credentials).map((name) => [name, name])) as Read<C>
   const url = new URL('https://example.invalid/')
   const attempt = { url, ...(needsBody !== false && { body: utf8('') }) }
   try {
@@ -121,8 +118,4 @@ function tried<C extends Credentials>({
       "What this scheme writes could not be tried. Name all of it in `places`, e.g. ['header:x-signature'].",
     )
   }
-}
-
-function given(entry: [string, Credential | undefined]): entry is [string, Credential] {
-  return entry[1] !== undefined
 }

@@ -1,6 +1,7 @@
 import { fromUtf8, hex, utf8 } from '../crypto/bytes.ts'
 import { equal } from '../crypto/equal.ts'
 import { digest } from '../crypto/hash.ts'
+import { isForm } from '../hmac/canonical.ts'
 import type { Facts } from '../hmac/facts.ts'
 import { receive } from './delivery.ts'
 import { type SecretOptions, type Webhook, webhook } from './webhook.ts'
@@ -49,7 +50,7 @@ function urlOf(url: URL, origin: string | undefined, withPort: boolean): string 
 }
 
 async function contentOf({ headers, body, url }: Facts): Promise<string> {
-  if (/^application\/x-www-form-urlencoded *(;|$)/i.test(headers.get('content-type') ?? '')) {
+  if (isForm(headers.get('content-type'))) {
     const parameters = new URLSearchParams(fromUtf8(body))
     const names = [...new Set(parameters.keys())].sort()
     return names

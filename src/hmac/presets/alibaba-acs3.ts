@@ -17,7 +17,7 @@ export interface AlibabaAcs3Options extends KeyOptions {
 export function alibabaAcs3({ token, nonce = 'hex', ...key }: AlibabaAcs3Options): AuthStrategy {
   return hmac({
     ...key,
-    credentials: { token },
+    credentials: { ...(token && { token }) },
     hash: 'sha256',
     encoding: 'hex',
     timestamp: (now) => `${new Date(now).toISOString().slice(0, 19)}Z`,

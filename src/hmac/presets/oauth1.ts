@@ -1,6 +1,6 @@
 import type { Credential } from '../../credential.ts'
 import type { AuthStrategy } from '../../types.ts'
-import { percentEncode, sorted } from '../canonical.ts'
+import { isForm, percentEncode, sorted } from '../canonical.ts'
 import { type Facts, fromUtf8, hmac, type NonceFormat, utf8 } from '../hmac.ts'
 import { invalid } from '../options.ts'
 
@@ -26,7 +26,7 @@ export interface OAuth1Options {
   identity?: string
 }
 
-type Tokens = { readonly token: string | undefined; readonly tokenSecret: string | undefined }
+type Tokens = { readonly token?: string; readonly tokenSecret?: string }
 
 const hashes = { 'HMAC-SHA1': 'sha1', 'HMAC-SHA256': 'sha256', 'HMAC-SHA512': 'sha512' } as const
 
@@ -61,7 +61,7 @@ export function oauth1(options: OAuth1Options): AuthStrategy {
     ...(identity && { identity }),
     keyId: consumerKey,
     secret: consumerSecret,
-    credentials: { token, tokenSecret },
+    credentials: { ...(token && { token }), ...(tokenSecret && { tokenSecret }) },
     hash: hashes[signatureMethod],
     encoding: 'base64',
     nonce,
@@ -70,8 +70,7 @@ export function oauth1(options: OAuth1Options): AuthStrategy {
     message(facts) {
       const { url, method, headers } = facts
       const all = [...url.searchParams, ...Object.entries(protocol(facts))]
-      if (/^application\/x-www-form-urlencoded *(;|$)/i.test(headers.get('content-type') ?? ''))
-        all.push(...new URLSearchParams(facts.bodyText))
+      if (isForm(headers.get('content-type'))) all.push(...new URLSearchParams(facts.bodyText))
       return [method, url.origin + url.pathname, sorted(all)].map(percentEncode).join('&')
     },
     place(facts) {

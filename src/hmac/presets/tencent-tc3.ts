@@ -21,7 +21,7 @@ export function tencentTc3({ token, service, ...key }: TencentTc3Options): AuthS
     `${new Date(now).toISOString().slice(0, 10)}/${service ?? host.split('.')[0]}/tc3_request`
   return hmac({
     ...key,
-    credentials: { token },
+    credentials: { ...(token && { token }) },
     hash: 'sha256',
     encoding: 'hex',
     prepare: ({ timestamp, headers, credentials }) => ({
