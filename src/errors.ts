@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'too_many_redirects'
   | 'rate_limited'
   | StoreErrorCode
+  | WebhookErrorCode
 
 export type CredentialErrorCode =
   | 'credential_invalid'
@@ -26,6 +27,13 @@ export type StoreErrorCode =
   | 'lock_timeout'
   | 'closed'
   | 'requirement_not_met'
+
+export type WebhookErrorCode =
+  | 'signature_missing'
+  | 'signature_invalid'
+  | 'timestamp_missing'
+  | 'timestamp_out_of_tolerance'
+  | 'content_unreadable'
 
 /** Base of all errors of Latchkey. The message says what to do next; no field holds a secret. */
 export class LatchkeyError extends Error {

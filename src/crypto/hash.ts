@@ -11,6 +11,7 @@ interface Running {
 interface Algorithm {
   readonly webCrypto: string
   hash(data: Uint8Array): Uint8Array
+  create(): Running
   hmac(key: Uint8Array): Running
 }
 
@@ -24,8 +25,11 @@ const algorithms: Record<HashName, () => Promise<Algorithm>> = {
 
 export const hashNames: readonly string[] = Object.keys(algorithms)
 
-// Measured: up to here a synchronous hash beats the hop to Web Crypto; far above it Web Crypto wins by a factor of ten.
-const SHORT = 4096
+// Measured on Node 24: one by one, the two are equal at 8 kB for SHA-512 and at 16 kB for SHA-1 and SHA-256; at 1 MB Web
+// Crypto wins by a factor of five to seven, and leaves the thread free.
+const SHORT = 8192
+// Half a millisecond of work at the speed measured, and so less than ten on a machine ten times slower.
+const SLICE = 65_536
 
 /** The digest of `data` (FIPS 180-4). */
 export async function digest(hash: HashName, data: Bytes): Promise<Bytes> {
@@ -48,4 +52,39 @@ export async function createMac(hash: HashName, key: Bytes): Promise<Mac> {
       .then((cryptoKey) => crypto.subtle.sign('HMAC', cryptoKey, message))
       .then((mac) => new Uint8Array(mac))
   }
+}
+
+/** The digest of a stream (FIPS 180-4), which is read to its end and never held as a whole. */
+export async function digestStream(hash: HashName, stream: ReadableStream<Uint8Array>): Promise<Bytes> {
+  const algorithm = await algorithms[hash]()
+  return absorbed(algorithm.create(), stream)
+}
+
+/** The MAC of a stream (RFC 2104), which is read to its end and never held as a whole. */
+export async function macStream(hash: HashName, key: Bytes, stream: ReadableStream<Uint8Array>): Promise<Bytes> {
+  const algorithm = await algorithms[hash]()
+  return absorbed(algorithm.hmac(key), stream)
+}
+
+async function absorbed(running: Running, stream: ReadableStream<Uint8Array>): Promise<Bytes> {
+  const reader = stream.getReader()
+  for (let since = 0; ; ) {
+    const { done, value } = await reader.read()
+    if (done) return new Uint8Array(running.digest())
+    for (let offset = 0; offset < value.length; offset += SLICE) {
+      const slice = value.subarray(offset, offset + SLICE)
+      running.update(slice)
+      since += slice.length
+      if (since < SLICE) continue
+      since = 0
+      await turn()
+    }
+  }
+}
+
+// A stream in memory answers within the same task: only another task lets others have their turn. A timer is the slow way,
+// which browsers hold up for 4 ms.
+function turn(): Promise<unknown> {
+  const { scheduler } = globalThis as { scheduler?: { yield?(): Promise<void> } }
+  return scheduler?.yield?.() ?? new Promise((resolve) => setTimeout(resolve))
 }

@@ -4,5 +4,6 @@ import { sha512 } from '@noble/hashes/sha2.js'
 export const algorithm = {
   webCrypto: 'SHA-512',
   hash: (data: Uint8Array): Uint8Array => sha512(data),
+  create: (): ReturnType<typeof sha512.create> => sha512.create(),
   hmac: (key: Uint8Array): ReturnType<typeof hmac.create> => hmac.create(sha512, key),
 }

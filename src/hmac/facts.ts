@@ -51,6 +51,10 @@ export type Settled<Read> = Pick<Facts<Read>, 'timestamp' | 'now' | 'nonce' | 'k
 // A byte order mark is content too, and a character that is none must not be signed as another.
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** What the facts are read from: a request that leaves, or one that came in. */
+type Head = Pick<Request, 'method' | 'headers'>
+type Rest = Pick<Attempt, 'url' | 'body'>
+
 export class RequestFacts<Read> implements SignedFacts<Read> {
   readonly timestamp: string
   readonly now: number
@@ -58,11 +62,11 @@ export class RequestFacts<Read> implements SignedFacts<Read> {
   readonly keyId: string
   readonly credentials: Read
   signature = ''
-  readonly #request: Request
-  readonly #attempt: Attempt
+  readonly #request: Head
+  readonly #attempt: Rest
   readonly #mac: () => Promise<Mac>
 
-  constructor(request: Request, attempt: Attempt, settled: Settled<Read>, mac: () => Promise<Mac>) {
+  constructor(request: Head, attempt: Rest, settled: Settled<Read>, mac: () => Promise<Mac>) {
     this.timestamp = settled.timestamp
     this.now = settled.now
     this.nonce = settled.nonce

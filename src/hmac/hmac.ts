@@ -1,9 +1,9 @@
-import { type Credential, readCredential } from '../credential.ts'
-import { concat, utf8 } from '../crypto/bytes.ts'
+import { readCredential } from '../credential.ts'
+import { utf8 } from '../crypto/bytes.ts'
 import { createMac, type Mac } from '../crypto/hash.ts'
-import { LatchkeyError } from '../errors.ts'
-import type { Attempt, AuthStrategy, Awaitable, Bytes } from '../types.ts'
+import type { AuthStrategy } from '../types.ts'
 import { RequestFacts } from './facts.ts'
+import { bytesOf, own } from './message.ts'
 import { createNonce } from './nonce.ts'
 import {
   type Credentials,
@@ -13,19 +13,19 @@ import {
   type HmacOptions,
   invalid,
   keyOf,
-  type Message,
+  namedCredentials,
   type Read,
 } from './options.ts'
 import { checkPlaces, placesOf, write } from './placement.ts'
 import { formatTimestamp } from './timestamp.ts'
 import { sendAsWritten } from './wire.ts'
 
-export { base64, base64url, concat, hex, utf8 } from '../crypto/bytes.ts'
-export { digest, type HashName } from '../crypto/hash.ts'
+export { base64, base64url, concat, fromUtf8, hex, utf8 } from '../crypto/bytes.ts'
+export { digest, digestStream, type HashName } from '../crypto/hash.ts'
 export { percentEncode } from './canonical.ts'
 export type { Facts, SignedFacts } from './facts.ts'
 export type { NonceFormat } from './nonce.ts'
-export type { Credentials, HmacOptions, Message, Read } from './options.ts'
+export type { Credentials, HmacOptions, KeyOptions, Message, Read } from './options.ts'
 export type { Placement } from './placement.ts'
 export type { TimestampFormat } from './timestamp.ts'
 
@@ -50,7 +50,7 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
   if (!needsBody && places.some((name) => name.startsWith('form:')))
     throw invalid('A scheme that writes into the form needs the content: leave out `needsBody`.')
   const nonce = options.nonce ? createNonce(options.nonce) : () => ''
-  const named = Object.entries({ ...options.credentials, keyId: options.keyId }).filter(given)
+  const named = namedCredentials(options)
   // Only the last key is kept: one that was rotated out is not held longer than needed.
   let last: { text: string; mac: Promise<Mac> } | undefined
 
@@ -73,10 +73,10 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
         mac ??= macOf(text, facts)
         return mac
       })
-      if (prepare) write(await own('prepare', () => prepare(facts)), request, attempt, places)
+      if (prepare) await own('prepare', async () => write(await prepare(facts), request, attempt, places))
       const signed = bytesOf(await own('message', () => message(facts)))
-      facts.signature = (encode[encoding] as (bytes: Bytes) => string)(await facts.mac(signed))
-      write(await own('place', () => place(facts)), request, attempt, places)
+      facts.signature = encode[encoding](await facts.mac(signed))
+      await own('place', async () => write(await place(facts), request, attempt, places))
     },
   }
 
@@ -97,16 +97,14 @@ function tried<C extends Credentials>({
   needsBody,
   timestamp = 's',
 }: HmacOptions<C>): string[] {
-  const made = Object.fromEntries(
-    Object.entries(credentials)
-      .filter(given)
-      .map(([name]) => [name, name]),
-  ) as Read<C>
+  const made = Object.fromEntries(Object.keys(credentials).map((name) => [name, name])) as Read<C>
   const url = new URL('https://example.invalid/')
-  const attempt = { url, body: needsBody === false ? undefined : utf8('') } as unknown as Attempt
+  const attempt = { url, ...(needsBody !== false && { body: utf8('') }) }
   try {
     const settled = { timestamp: formatTimestamp(timestamp, 0), now: 0, nonce: '0', keyId: '-', credentials: made }
-    const facts = new RequestFacts(new Request(url), attempt, settled, () => createMac('sha256', utf8('-')))
+    const facts = new RequestFacts({ method: 'GET', headers: new Headers() }, attempt, settled, () =>
+      createMac('sha256', utf8('-')),
+    )
     facts.signature = '-'
     return [prepare?.(facts), place(facts)].flatMap((placement) => {
       if (placement && 'then' in placement) {
@@ -119,26 +117,5 @@ function tried<C extends Credentials>({
     throw invalid(
       "What this scheme writes could not be tried. Name all of it in `places`, e.g. ['header:x-signature'].",
     )
-  }
-}
-
-function given(entry: [string, Credential | undefined]): entry is [string, Credential] {
-  return entry[1] !== undefined
-}
-
-function bytesOf(message: Message): Bytes {
-  const parts = Array.isArray(message) ? message : [message]
-  if (!parts.every((part) => typeof part === 'string' || part instanceof Uint8Array))
-    throw invalid('`message` of hmac must return a text, bytes, or an array of these.')
-  return concat(...parts.map((part) => (typeof part === 'string' ? utf8(part) : part)))
-}
-
-// What the user's function threw may quote a credential: only our own errors are passed on.
-async function own<T>(what: string, task: () => Awaitable<T>): Promise<T> {
-  try {
-    return await task()
-  } catch (error) {
-    if (error instanceof LatchkeyError) throw error
-    throw invalid(`\`${what}\` of hmac failed. Catch and log inside it to see why.`)
   }
 }

@@ -8,11 +8,21 @@ import { type NonceFormat, nonceFormats } from './nonce.ts'
 import type { Placement } from './placement.ts'
 import { type TimestampFormat, timestampFormats } from './timestamp.ts'
 
-export type Credentials = Readonly<Record<string, Credential | undefined>>
-/** The texts of the credentials; undefined where none was given. */
-export type Read<C> = { readonly [Name in keyof C]: undefined extends C[Name] ? string | undefined : string }
+export type Credentials = Readonly<Record<string, Credential>>
+/** The texts of the credentials. */
+export type Read<C> = { readonly [Name in keyof C]: string }
 /** Several parts are joined without a separator. */
 export type Message = string | Uint8Array | readonly (string | Uint8Array)[]
+
+/** What every scheme asks for. */
+export interface KeyOptions {
+  /** The public name of the key. */
+  keyId: Credential
+  /** The secret half of the key, as the vendor shows it. */
+  secret: Credential
+  /** Names the quota scope. No secret. Default: an opaque name of its own. */
+  identity?: string
+}
 
 export interface HmacOptions<C extends Credentials = Record<never, never>> {
   /** The public name of the key. Default none. */
@@ -48,7 +58,11 @@ export interface HmacOptions<C extends Credentials = Record<never, never>> {
 
 const decode: Record<string, (text: string) => Bytes | undefined> = { utf8, base64: fromBase64, hex: fromHex }
 
-export const encode: Readonly<Record<string, (bytes: Uint8Array) => string>> = { hex, base64, base64url }
+export const encode: Readonly<Record<HmacOptions['encoding'], (bytes: Uint8Array) => string>> = {
+  hex,
+  base64,
+  base64url,
+}
 
 /**
  * Refuses what cannot work, before anything is sent.
@@ -64,13 +78,17 @@ export function checkOptions<C extends Credentials>(options: HmacOptions<C>): vo
   for (const name of ['message', 'place'] as const)
     if (typeof options[name] !== 'function') throw invalid(`\`${name}\` of hmac must be a function.`)
   checkCredential(options.secret, 'secret', (text) => fitForKey(text, options.secretEncoding))
-  if (options.keyId !== undefined) checkCredential(options.keyId, 'keyId')
-  for (const [name, value] of Object.entries(options.credentials ?? {}))
-    if (value !== undefined) checkCredential(value, name)
+  for (const [name, value] of namedCredentials(options)) checkCredential(value, name)
+}
+
+/** What is read beside the secret. A value that is there but undefined is a mistake, and not the same as none. */
+export function namedCredentials(options: { keyId?: Credential; credentials?: Credentials }): [string, Credential][] {
+  const { keyId, credentials } = options
+  return Object.entries({ ...credentials, ...('keyId' in options && { keyId: keyId as Credential }) })
 }
 
 export function fitForKey(text: string, encoding = 'utf8'): string {
-  if (!decode[encoding]?.(notEmpty(text, 'secret'))?.length)
+  if (!decode[encoding]?.(notEmpty(text, 'secret')))
     throw new CredentialError('credential_invalid', `\`secret\` is not ${encoding}. Is \`secretEncoding\` right?`)
   return text
 }

@@ -1,8 +1,9 @@
 import { fitForHeader } from '../credential.ts'
-import { fromUtf8, utf8 } from '../crypto/bytes.ts'
-import { CredentialError, LatchkeyError } from '../errors.ts'
-import type { Attempt } from '../types.ts'
-import { percentEncode } from './canonical.ts'
+import { concat, fromUtf8, utf8 } from '../crypto/bytes.ts'
+import { CredentialError } from '../errors.ts'
+import type { Attempt, Bytes } from '../types.ts'
+import { isForm, percentEncode } from './canonical.ts'
+import { invalid } from './options.ts'
 
 type Values = Readonly<Record<string, string | undefined>>
 
@@ -56,32 +57,33 @@ export function write(placement: Placement, request: Request, attempt: Attempt, 
   if (placement.query) {
     const url = new URL(attempt.url)
     // As text: `searchParams` would write the rest of the query anew.
-    url.search = append(url.search.slice(1), placement.query, 'URL')
+    url.search += appended(url.search.slice(1), placement.query, 'URL')
     attempt.setUrl(url)
   }
-  if (placement.form) attempt.setBody(utf8(append(formOf(request, attempt), placement.form, 'form')))
+  if (placement.form) {
+    const body = formOf(request, attempt)
+    attempt.setBody(concat(body, utf8(appended(fromUtf8(body), placement.form, 'form'))))
+  }
 }
 
-function formOf(request: Request, attempt: Attempt): string {
+function formOf(request: Request, attempt: Attempt): Bytes {
   const { method, headers } = request
-  const type = headers.get('content-type') ?? (attempt.body?.length ? 'of no type' : FORM)
-  if (type.split(';')[0] !== FORM || method === 'GET' || method === 'HEAD')
+  const body = attempt.body as Bytes
+  const type = headers.get('content-type') ?? (body.length ? 'of no type' : FORM)
+  if (!isForm(type) || method === 'GET' || method === 'HEAD')
     throw invalid(`This scheme writes into a form: send URLSearchParams by POST, not ${method} with content ${type}.`)
   headers.set('content-type', type)
-  return fromUtf8(attempt.body as Uint8Array)
+  return body
 }
 
-function append(text: string, values: Values, where: string): string {
-  const names = new Set([...new URLSearchParams(text).keys()])
-  const parts = text ? [text] : []
+/** What is to be written behind `text`, which holds parameters already, or none. */
+function appended(text: string, values: Values, where: string): string {
+  const taken = new URLSearchParams(text)
+  let added = ''
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) continue
-    if (names.has(name)) throw invalid(`The ${where} has \`${name}\` already, which this scheme writes. Leave it out.`)
-    parts.push(`${percentEncode(name)}=${percentEncode(value)}`)
+    if (taken.has(name)) throw invalid(`The ${where} has \`${name}\` already, which this scheme writes. Leave it out.`)
+    added += `${text || added ? '&' : ''}${percentEncode(name)}=${percentEncode(value)}`
   }
-  return parts.join('&')
-}
-
-function invalid(message: string): LatchkeyError {
-  return new LatchkeyError('invalid_option', message)
+  return added
 }

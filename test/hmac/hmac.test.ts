@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { createFetch } from '../../src/fetch.ts'
 import { type HmacOptions, hmac } from '../../src/hmac/hmac.ts'
 import { Secret } from '../../src/secret.ts'
+import { type Arrived, serve } from '../servers/raw.ts'
 import { authenticated } from './attempt.ts'
-import { type Arrived, serve } from './server.ts'
 
 const SECRET = 'canary-9f2c-not-to-be-shown'
 const BINARY = Uint8Array.from({ length: 512 }, (_, i) => i & 255)
@@ -78,7 +78,7 @@ describe('what is signed', () => {
     const strategy = hmac({
       ...scheme,
       nonce: () => 'n',
-      credentials: { passphrase: new Secret('p'), token: undefined },
+      credentials: { passphrase: new Secret('p') },
       message({
         timestamp,
         now,
@@ -96,8 +96,8 @@ describe('what is signed', () => {
         bodyText,
         url,
       }) {
-        const { passphrase, token } = credentials
-        facts = { timestamp, now, nonce, keyId, passphrase, token, method, scheme, host, path, query, target }
+        const { passphrase } = credentials
+        facts = { timestamp, now, nonce, keyId, passphrase, method, scheme, host, path, query, target }
         Object.assign(facts as object, { a: headers.get('a'), body: [...body], bodyText, href: url.href })
         return ''
       },
@@ -106,10 +106,17 @@ describe('what is signed', () => {
       method: 'POST', url: 'https://API.example.com:8443/a%20b?c=d#e', headers: { A: 'b' }, body: 'é', now: 1_700_000_000_999,
     }) // biome-ignore format: short
     expect(facts).toEqual({
-      timestamp: '1700000000', now: 1_700_000_000_999, nonce: 'n', keyId: 'key-1', passphrase: 'p', token: undefined,
+      timestamp: '1700000000', now: 1_700_000_000_999, nonce: 'n', keyId: 'key-1', passphrase: 'p', 
       method: 'POST', scheme: 'https', host: 'api.example.com:8443', path: '/a%20b', query: 'c=d', target: '/a%20b?c=d',
       a: 'b', body: [0xc3, 0xa9], bodyText: 'é', href: 'https://api.example.com:8443/a%20b?c=d#e',
     }) // biome-ignore format: short
+  })
+
+  it('4 a byte order mark of the text is signed as it is sent', async () => {
+    const strategy = hmac({ ...scheme, message: ({ bodyText }) => bodyText })
+    const request = await authenticated(strategy, { method: 'POST', url: 'https://a.example', body: '\ufeff{}' })
+    const sent = Buffer.from(await request.clone().arrayBuffer())
+    expect(request.headers.get('x-signature')).toBe(createHmac('sha256', SECRET).update(sent).digest('hex'))
   })
 
   it('what `prepare` writes is covered, in headers, query and form', async () => {
@@ -134,6 +141,14 @@ describe('what is signed', () => {
     expect(signed).toBe('5 x=%20&t=5 a=b+c&f%20g=5')
     expect(request.url).toBe(`https://a.example/?x=%20&t=5&sig%2B=${mac}`)
     expect(await request.text()).toBe(`a=b+c&f%20g=5&sig=${mac}`)
+  })
+
+  it('a form keeps its bytes, whatever they are', async () => {
+    const strategy = hmac({ ...scheme, place: () => ({ form: { a: 'é' } }) })
+    const body = Uint8Array.from([0xef, 0xbb, 0xbf, 0x78, 0x3d, 0xe9])
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const request = await authenticated(strategy, { method: 'POST', url: 'https://a.example', headers, body })
+    expect([...new Uint8Array(await request.arrayBuffer())]).toEqual([...body, ...Buffer.from('&a=%C3%A9')])
   })
 
   it('a form is begun where there is no content', async () => {
@@ -294,6 +309,8 @@ describe('what cannot work is refused with a typed error', () => {
     ['a secret that is no text', { secret: 7 }, 'credential_invalid'],
     ['an empty keyId', { keyId: '' }, 'credential_invalid'],
     ['an empty credential', { credentials: { passphrase: '' } }, 'credential_invalid'],
+    ['a credential that is not there', { credentials: { passphrase: undefined } }, 'credential_invalid'],
+    ['a keyId that is not there', { keyId: undefined }, 'credential_invalid'],
     ['an unknown hash', { hash: 'md5' }, 'invalid_option'],
     ['an unknown encoding', { encoding: 'binary' }, 'invalid_option'],
     ['an inherited name as hash', { hash: 'toString' }, 'invalid_option'],
