@@ -49,6 +49,7 @@ export function createTry(
   const control = new AbortController()
   const { signal } = control
   let { content } = outgoing
+  let credentials: RequestCredentials | undefined
   let changed = false
   let reject: (reason: unknown) => void = () => {}
   const onAbort = () => attempt.stop(outgoing.signal?.reason)
@@ -77,6 +78,7 @@ export function createTry(
     report: (event) => onEvent?.(event),
 
     async authenticate(strategies) {
+      credentials = strategies.find((strategy) => strategy.credentials)?.credentials
       let request = made(outgoing.headers)
       for (const strategy of strategies) {
         const done = strategy.authenticate(request, attempt)
@@ -115,6 +117,7 @@ export function createTry(
     changed = false
     const { method, fields, followNatively } = outgoing
     const init: RequestInit & { duplex?: string } = {
+      ...(credentials && { credentials }),
       ...fields,
       method,
       headers,
