@@ -1,3 +1,4 @@
+import { CredentialError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { type Content, fixed } from './http/body.ts'
 import type { Clock } from './http/clock.ts'
@@ -62,6 +63,8 @@ export function createTry(
     signal,
     offset: undefined,
     setUrl(url) {
+      if (url.origin !== outgoing.url.origin)
+        throw new CredentialError('origin_not_allowed', `A strategy must not lead to another origin, ${url.origin}.`)
       attempt.url = url
       changed = true
     },

@@ -21,7 +21,7 @@ import {
   type Settled,
   settleRequest,
 } from './options.ts'
-import { checked, contentFor, explicit, fieldsOf, headersFor } from './outgoing.ts'
+import { checked, contentFor, explicit, fieldsOf, headersFor, sendable } from './outgoing.ts'
 import { travel } from './pipeline.ts'
 import type { Shared } from './shared.ts'
 import { timedOut } from './timing.ts'
@@ -139,7 +139,7 @@ export function call(parts: Parts, input: Input, options: CallOptions): Response
   }
 
   const kyOptions = { ...forKy(options), latchkey } as Options
-  const answer = face(given ? withoutContent(given) : input, kyOptions)
+  const answer = sendable(() => face(given ? withoutContent(given) : input, kyOptions))
   for (const name of READS) {
     const read = answer[name] as (schema?: unknown) => Promise<never>
     if (read) answer[name] = (schema?: unknown) => readBody(() => read(schema))

@@ -19,10 +19,18 @@ export function parseUrl(
   try {
     url = new URL(source, base)
   } catch {}
-  if (!url?.protocol.startsWith('http'))
+  return checkedUrl(url, option)
+}
+
+/**
+ * Fetch would quote a user name and password in its own error.
+ * @throws LatchkeyError `invalid_option`
+ */
+export function checkedUrl(url: URL | undefined, option: string): URL {
+  if (!url?.protocol.startsWith('http') || url.username || url.password)
     throw new LatchkeyError(
       'invalid_option',
-      `\`${option}\` must be an http or https URL, e.g. 'https://api.example.com/'.`,
+      `\`${option}\` must be an http or https URL without user name and password, e.g. 'https://api.example.com/'.`,
     )
   return url
 }

@@ -7,7 +7,7 @@ import { serve } from '../hmac/server.ts'
 function accounts(users: Record<string, string>): Promise<string> {
   return serve(({ headers }) => {
     const [scheme, token = ''] = (headers.authorization ?? '').split(' ')
-    const [, user = '', password] = /^([^:]*):([^]*)$/.exec(Buffer.from(token, 'base64').toString('utf8')) ?? []
+    const [, user = '', password] = /^([^:]*):(.*)$/s.exec(Buffer.from(token, 'base64').toString('utf8')) ?? []
     const known = scheme === 'Basic' && Object.hasOwn(users, user) && users[user] === password
     return known ? { body: JSON.stringify(user) } : { status: 401, headers: { 'www-authenticate': 'Basic realm="a"' } }
   })
