@@ -3,7 +3,7 @@ import { LatchkeyError, RateLimitError } from './errors.ts'
 import type { RequestEvent } from './events.ts'
 import { type SharedAnswer, shareAnswer } from './http/answer.ts'
 import { guardOrigin, publicUrl } from './http/origin.ts'
-import { guardNativeRedirect, nextHop, refused } from './http/redirect.ts'
+import { guardNativeRedirect, isRedirect, nextHop, refused } from './http/redirect.ts'
 import type { Settled } from './options.ts'
 import { createPatience, type Outcome, outcomeOf, outcomeOfFailure, type Patience } from './retry/patience.ts'
 import type { Shared } from './shared.ts'
@@ -43,7 +43,8 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
 
   for (;;) {
     number++
-    attempt = createTry(number, outgoing, needsBytes() ? await finalBytes() : undefined, clock, shared.onEvent)
+    const bytes = needsBytes() ? await finalBytes() : undefined
+    attempt = createTry(number, outgoing, bytes, clock, shared.onEvent)
     let onTheWire = false
     let answer: SharedAnswer
     try {
@@ -138,14 +139,14 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
 
   function redirected(answer: SharedAnswer): boolean {
     const { redirect, url, content } = outgoing
-    if (redirect === 'manual') return false
+    if (redirect === 'manual' || !(answer.opaque || isRedirect(answer.status))) return false
+    const places = strategies.flatMap((strategy) => strategy.places)
     if (answer.opaque) {
-      const places = strategies.flatMap((strategy) => strategy.places)
-      guardNativeRedirect(outgoing, places, redirect)
+      guardNativeRedirect(outgoing, places, redirect, settled.crossOrigin)
       outgoing = { ...outgoing, followNatively: true }
       return true
     }
-    const hop = nextHop(answer, outgoing, settled.crossOrigin ?? (strategies.length ? 'error' : 'strip'))
+    const hop = nextHop(answer, outgoing, settled.crossOrigin ?? (strategies.length ? 'error' : 'strip'), places)
     if (!hop || (hop.content === content && !content.replayable)) return false
     if (redirect === 'error') throw refused(url, "It was asked for with `redirect: 'error'`.")
     if (++hops > MOST_HOPS)
@@ -168,7 +169,7 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
   }
 
   function fails(answer: SharedAnswer): boolean {
-    return answer.status >= 400 || settled.retry.shouldRetry !== undefined
+    return answer.status >= 400 || (!answer.opaque && settled.retry.shouldRetry !== undefined)
   }
 
   async function replayed(answer: SharedAnswer): Promise<boolean> {
