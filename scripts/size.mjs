@@ -22,7 +22,7 @@ const rows = [
     most: 19.8,
     alien: /cookie-session|auth\/basic|hmac|oauth|noble/,
   },
-  { name: 'latchkey, everything', code: "export * from 'latchkey'", aim: 15, most: 20.6, alien: /hmac|oauth|noble/ },
+  { name: 'latchkey, everything', code: "export * from 'latchkey'", aim: 15, most: 22, alien: /hmac|oauth|noble/ },
   ...(exports['./hmac']
     ? [
         {
