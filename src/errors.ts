@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'too_many_redirects'
   | 'rate_limited'
   | StoreErrorCode
+  | OAuthErrorCode
   | WebhookErrorCode
 
 export type CredentialErrorCode =
@@ -16,6 +17,14 @@ export type CredentialErrorCode =
   | 'origin_not_allowed'
   | 'insecure_url'
   | 'runtime_unsupported'
+
+/** Each is a verdict: try later, mend the configuration, sign in again, or ask the user. */
+export type OAuthErrorCode =
+  | 'token_unavailable'
+  | 'client_misconfigured'
+  | 'issuer_invalid'
+  | 'session_ended'
+  | 'interaction_required'
 
 export type StoreErrorCode =
   | 'unavailable'
@@ -89,5 +98,30 @@ export class StoreError extends LatchkeyError {
     super(code, message)
     this.name = 'StoreError'
     this.backend = backend
+  }
+}
+
+/** The authorization server gave no token. What it said is kept as a code; nothing it wrote is quoted. */
+export class OAuthError extends LatchkeyError {
+  declare readonly code: OAuthErrorCode
+  /** True when the same request may succeed later: nothing was lost, no credential is wrong. */
+  readonly retryable: boolean
+  /** The `error` code of the server (RFC 6749, section 5.2), where it sent one. */
+  readonly error: string | undefined
+  readonly status: number | undefined
+  /** Milliseconds since the epoch: the server asked not to come back before. */
+  readonly retryAt: number | undefined
+
+  constructor(
+    code: OAuthErrorCode,
+    message: string,
+    details: { error?: string | undefined; status?: number | undefined; retryAt?: number | undefined } = {},
+  ) {
+    super(code, message)
+    this.name = 'OAuthError'
+    this.retryable = code === 'token_unavailable'
+    this.error = details.error
+    this.status = details.status
+    this.retryAt = details.retryAt
   }
 }

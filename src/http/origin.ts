@@ -51,6 +51,6 @@ export function guardOrigin(url: URL, allowed: ReadonlySet<string>): void {
 }
 
 /** RFC 8252, section 7.3, and RFC 6761, section 6.3. */
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }

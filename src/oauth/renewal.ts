@@ -1,0 +1,124 @@
+// One token for many callers: obtained once, renewed ahead of time, and never lost to the failure or abort of one of them.
+import { OAuthError } from '../errors.ts'
+import type { RenewEvent } from '../events.ts'
+import { abortable } from '../timing.ts'
+import type { AccessToken, TokenContext, TokenSource } from '../types.ts'
+
+/** Gives a token that is not the refused one. Runs on its own time: no caller's signal reaches it. */
+export type Obtain = (refused: AccessToken | undefined) => Promise<AccessToken>
+
+interface Held {
+  readonly token: AccessToken
+  /** On the clock of `performance.now()`, which does not jump: from here on a renewal is due; from there on the token is not used. */
+  readonly dueAt: number
+  readonly endsAt: number
+}
+
+interface Flight {
+  readonly promise: Promise<AccessToken>
+  /** Who still waits at this time may take over: its owner was stopped without a word. */
+  readonly endsAt: number
+}
+
+/** Milliseconds a shared renewal may take, retries included. */
+export const FLIGHT_TIME = 30_000
+const WINDOW = 60_000
+const COOL_DOWN = 10_000
+
+export function createRenewal(obtain: Obtain): TokenSource {
+  let held: Held | undefined
+  let flight: Flight | undefined
+  /** Nobody asks the server before: it said so, or a renewal in the background has just failed. */
+  let restsUntil = 0
+  let lastError: OAuthError | undefined
+
+  return {
+    async token(context) {
+      const good = usable(undefined)
+      const now = performance.now()
+      if (good && now >= good.dueAt && !flight && now >= restsUntil) start(context, undefined)
+      return good?.token ?? join(context, undefined)
+    },
+    async renew(refused, _, context) {
+      const token = await join(context, refused)
+      return !same(token, refused)
+    },
+  }
+
+  async function join(context: TokenContext, refused: AccessToken | undefined): Promise<AccessToken> {
+    for (;;) {
+      const good = usable(refused)
+      if (good) return good.token
+      if (!flight && lastError?.retryAt && performance.now() < restsUntil) throw lastError
+      const shared = flight ?? start(context, refused)
+      const token = await Promise.race([abortable(shared.promise, context.signal), ownTimer(shared, context.signal)])
+      if (token) return token
+      if (flight === shared) flight = undefined
+    }
+  }
+
+  /** The token that is held, if it has not ended and is not the refused one. */
+  function usable(refused: AccessToken | undefined): Held | undefined {
+    if (!held || performance.now() >= held.endsAt || expired(held.token)) return undefined
+    return refused && same(held.token, refused) ? undefined : held
+  }
+
+  function start(context: TokenContext, refused: AccessToken | undefined): Flight {
+    const began = performance.now()
+    const promise = obtain(refused).then(
+      (token) => {
+        held = hold(token)
+        lastError = undefined
+        end('renewed')
+        return token
+      },
+      (error) => {
+        lastError = error instanceof OAuthError ? error : undefined
+        const wait = lastError?.retryAt ? lastError.retryAt - Date.now() : COOL_DOWN
+        restsUntil = performance.now() + wait
+        end('failed', error?.code)
+        throw error
+      },
+    )
+    const started = { promise, endsAt: began + FLIGHT_TIME + 1000 }
+    flight = started
+    promise.catch(() => {})
+    return started
+
+    function end(outcome: RenewEvent['outcome'], code?: string): void {
+      if (flight === started) flight = undefined
+      context.report({ type: 'renew', outcome, duration: performance.now() - began, ...(code && { code }) })
+    }
+  }
+}
+
+/** Resolves with nothing once the flight should long have ended. Every waiter has its own, and clears it. */
+function ownTimer(flight: Flight, signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), Math.max(0, flight.endsAt - performance.now()))
+    const clear = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', clear)
+    }
+    signal.addEventListener('abort', clear)
+    flight.promise.then(clear, clear)
+  })
+}
+
+function hold(token: AccessToken): Held {
+  const now = performance.now()
+  if (token.expiresAt === undefined) return { token, dueAt: Number.POSITIVE_INFINITY, endsAt: Number.POSITIVE_INFINITY }
+  const left = token.expiresAt - Date.now()
+  const window = Math.min(left * 0.2, WINDOW)
+  // Not all processes that were given a token at the same time shall renew it at the same time.
+  return { token, dueAt: now + left - window * (1 + Math.random() * 0.25), endsAt: now + left }
+}
+
+/** The clock on the wall goes on while the machine sleeps, the other may not. */
+function expired(token: AccessToken): boolean {
+  return token.expiresAt !== undefined && Date.now() >= token.expiresAt
+}
+
+export function same(one: AccessToken, other: AccessToken): boolean {
+  return one.value.use((a) => other.value.use((b) => a === b))
+}
