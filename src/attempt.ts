@@ -2,7 +2,7 @@ import type { OnEvent } from './events.ts'
 import { type Content, fixed } from './http/body.ts'
 import type { Clock } from './http/clock.ts'
 import { abortable, timedOut } from './timing.ts'
-import type { Attempt, AuthStrategy, Bytes, Fetch } from './types.ts'
+import type { Attempt, AuthStrategy, Bytes, Fetch, ReplayReason } from './types.ts'
 
 /** A request as the caller asked for it, and as redirects changed it. Never holds a credential of ours. */
 export interface Outgoing {
@@ -41,6 +41,7 @@ export interface Try extends Attempt {
 
 export function createTry(
   number: number,
+  honoured: readonly ReplayReason[],
   outgoing: Outgoing,
   body: Bytes | undefined,
   clock: Clock,
@@ -56,6 +57,7 @@ export function createTry(
 
   const attempt: Mutable<Try> = {
     number,
+    honoured,
     url: outgoing.url,
     ...(body && { body }),
     signal,

@@ -9,6 +9,7 @@ import {
 import type { Outgoing } from './attempt.ts'
 import { LatchkeyError } from './errors.ts'
 import type { BodySource } from './http/body.ts'
+import { notUsable } from './http/origin.ts'
 import { withinLifetime } from './lifetime.ts'
 import {
   CREATE_OPTIONS,
@@ -139,7 +140,7 @@ export function call(parts: Parts, input: Input, options: CallOptions): Response
   }
 
   const kyOptions = { ...forKy(options), latchkey } as Options
-  const answer = face(given ? withoutContent(given) : input, kyOptions)
+  const answer = faced(face, given ? withoutContent(given) : input, kyOptions)
   for (const name of READS) {
     const read = answer[name] as (schema?: unknown) => Promise<never>
     if (read) answer[name] = (schema?: unknown) => readBody(() => read(schema))
@@ -156,6 +157,15 @@ export function call(parts: Parts, input: Input, options: CallOptions): Response
     } finally {
       clearTimeout(timer)
     }
+  }
+}
+
+// What the platform says of a URL it cannot use quotes it, with the user information in it.
+function faced(face: KyInstance, input: Input, options: Options): ResponsePromise {
+  try {
+    return face(input, options)
+  } catch (error) {
+    throw error instanceof TypeError && /url/i.test(error.message) ? notUsable('input') : error
   }
 }
 

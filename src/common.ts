@@ -1,6 +1,7 @@
 // What `latchkey` and `latchkey/fetch` have in common.
 export { type ApiKeyOptions, apiKey } from './auth/api-key.ts'
 export { type BasicOptions, basic } from './auth/basic.ts'
+export { type BearerOptions, bearer } from './auth/bearer.ts'
 export { type CookieSessionOptions, cookieSession } from './auth/cookie-session.ts'
 export type { Credential } from './credential.ts'
 export {

@@ -21,7 +21,7 @@ export function readCredential(
   } catch (error) {
     throw unavailable(error, what)
   }
-  if (typeof given === 'string' || !('then' in given)) return check(reveal(given), what)
+  if (!(given instanceof Promise)) return check(reveal(given), what)
   return given.then(
     (value) => check(reveal(value), what),
     (error) => {

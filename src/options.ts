@@ -95,7 +95,7 @@ export function checkNames(options: object, ...known: readonly ReadonlySet<strin
   const names = known.flatMap((set) => [...set])
   for (const name in options) {
     if (names.includes(name)) continue
-    const start = name.slice(0, 4).toLowerCase()
+    const start = name.slice(0, 3).toLowerCase()
     const meant = names.find((candidate) => candidate.toLowerCase().startsWith(start))
     throw invalid(`\`${name}\` is not an option.${meant ? ` Did you mean \`${meant}\`?` : ''}`)
   }

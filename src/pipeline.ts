@@ -39,11 +39,13 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
   let attempt: Try
   let last: SharedAnswer | undefined
   let patience: Patience | undefined
-  goTo(asked)
+  const mode = strategies.find((strategy) => strategy.credentials)?.credentials
+  goTo(mode ? withCredentials(asked, mode) : asked)
 
   for (;;) {
     number++
-    attempt = createTry(number, outgoing, needsBytes() ? await finalBytes() : undefined, clock, shared.onEvent)
+    const body = needsBytes() ? await finalBytes() : undefined
+    attempt = createTry(number, honoured, outgoing, body, clock, shared.onEvent)
     let onTheWire = false
     let answer: SharedAnswer
     try {
@@ -151,8 +153,9 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
     if (++hops > MOST_HOPS)
       throw new LatchkeyError('too_many_redirects', `More than ${MOST_HOPS} redirects from ${publicUrl(asked.url)}.`)
     tell({ type: 'replay', number, reason: 'redirect' })
+    const next = { ...outgoing, ...hop }
     if (hop.stripped) strategies = []
-    goTo({ ...outgoing, ...hop })
+    goTo(hop.stripped ? withCredentials(next, 'omit') : next)
     return true
   }
 
@@ -217,4 +220,9 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
       // Who only listens must not be able to break a request.
     }
   }
+}
+
+/** The mode of a Request is fixed when it is made, so no strategy could set it later. */
+function withCredentials(outgoing: Outgoing, credentials: RequestCredentials): Outgoing {
+  return { ...outgoing, fields: { ...outgoing.fields, credentials } }
 }

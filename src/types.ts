@@ -37,6 +37,8 @@ export interface AuthStrategy {
 export interface Attempt {
   /** 1 for the first. */
   readonly number: number
+  /** The reasons for which this request was replayed so far: none of them is honoured again. */
+  readonly honoured: readonly ReplayReason[]
   readonly url: URL
   /** The only way to change the URL; the pipeline builds the Request again from the body's source, so its length stays known. */
   setUrl(url: URL): void

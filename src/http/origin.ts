@@ -19,12 +19,16 @@ export function parseUrl(
   try {
     url = new URL(source, base)
   } catch {}
-  if (!url?.protocol.startsWith('http'))
-    throw new LatchkeyError(
-      'invalid_option',
-      `\`${option}\` must be an http or https URL, e.g. 'https://api.example.com/'.`,
-    )
+  if (!url?.protocol.startsWith('http') || url.username || url.password) throw notUsable(option)
   return url
+}
+
+/** Never quotes the URL: it may hold user information. */
+export function notUsable(option: string): LatchkeyError {
+  return new LatchkeyError(
+    'invalid_option',
+    `\`${option}\` must be an http or https URL without user information, e.g. 'https://api.example.com/'.`,
+  )
 }
 
 /**

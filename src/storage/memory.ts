@@ -101,7 +101,7 @@ function turn(before: Promise<unknown>, wait: number, signal: AbortSignal | unde
     )
     const stop = () => end(signal?.reason)
     signal?.addEventListener('abort', stop)
-    before.then(() => end())
+    void before.then(() => end())
     function end(reason?: unknown): void {
       clearTimeout(timer)
       signal?.removeEventListener('abort', stop)

@@ -26,6 +26,6 @@ export async function authenticated(strategy: AuthStrategy, sent: Sent): Promise
     signal: undefined,
   }
   const clock = { now: () => (typeof now === 'function' ? now() : (now ?? Date.now())), observe: () => {} }
-  const attempt = createTry(1, outgoing, strategy.needsBody ? bytes : undefined, clock, undefined)
+  const attempt = createTry(1, [], outgoing, strategy.needsBody ? bytes : undefined, clock, undefined)
   return attempt.authenticate([strategy])
 }

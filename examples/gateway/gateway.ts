@@ -1,0 +1,111 @@
+// A gateway on this machine that guards its routes the ways real ones do.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type Bucket, createBucket } from './bucket.ts'
+import * as checks from './checks.ts'
+
+const HOUR = 3_600_000
+
+interface Route {
+  readonly check?: checks.Check
+  readonly bucket?: Bucket
+  /** Milliseconds this route's clock is ahead. */
+  readonly ahead?: number
+  /** In place of the plain answer; `count` is how often this route was asked before. */
+  readonly answer?: (response: ServerResponse, count: number) => void
+}
+
+export interface Gateway {
+  readonly url: string
+  /** Requests a route has answered so far, by status. */
+  counts(route: string): Record<number, number>
+  /** Requests that reached the other origin, to which one route redirects. */
+  strayed(): number
+  close(): void
+}
+
+export async function startGateway(port = 0): Promise<Gateway> {
+  let strayed = 0
+  const elsewhere = await listen(
+    createServer((_, response) => {
+      strayed++
+      response.end('this should never be reached')
+    }),
+    0,
+  )
+  const routes: Record<string, Route> = {
+    '/key-in-header': { check: checks.keyInHeader },
+    '/key-in-query': { check: checks.keyInQuery },
+    '/key-in-cookie': { check: checks.keyInCookie },
+    '/basic': { check: checks.basicAuth },
+    '/bearer': { check: checks.bearerToken },
+    '/hmac': { check: checks.signature(Date.now) },
+    '/two-credentials': { check: checks.all(checks.keyInHeader, checks.bearerToken) },
+    '/limited': { check: checks.keyInHeader, bucket: createBucket(20, 20) },
+    '/away': {
+      check: checks.keyInHeader,
+      answer: (response) => response.writeHead(302, { location: elsewhere.url }).end(),
+    },
+    '/drops': {
+      check: checks.keyInHeader,
+      // Every other connection is dropped after the request has arrived.
+      answer: (response, count) => (count % 2 ? reply(response, 200, { ok: true }) : response.destroy()),
+    },
+    '/an-hour-off': { check: checks.signature(() => Date.now() + HOUR), ahead: HOUR },
+  }
+  const counts = new Map<string, Record<number, number>>()
+  const asked = new Map<string, number>()
+
+  const main = await listen(
+    createServer(async (incoming, response) => {
+      const request = await arrived(incoming)
+      const path = request.target.split('?')[0] as string
+      const route = routes[path]
+      const count = asked.get(path) ?? 0
+      asked.set(path, count + 1)
+      response.on('finish', () => {
+        const own = counts.get(path) ?? {}
+        counts.set(path, { ...own, [response.statusCode]: (own[response.statusCode] ?? 0) + 1 })
+      })
+      if (route?.ahead) response.setHeader('date', new Date(Date.now() + route.ahead).toUTCString())
+      if (!route) return reply(response, 404, { error: 'no such route' })
+      const problem = route.check?.(request)
+      if (problem) return reply(response, 401, { error: problem })
+      const allowed = route.bucket?.take() ?? true
+      for (const [name, value] of Object.entries(route.bucket?.fields() ?? {}))
+        if (name !== 'retry-after' || !allowed) response.setHeader(name, value)
+      if (!allowed) return reply(response, 429, { error: 'too many requests' })
+      if (route.answer) return route.answer(response, count)
+      reply(response, 200, { ok: true, bytes: request.body.length })
+    }),
+    port,
+  )
+
+  return {
+    url: main.url,
+    counts: (route) => counts.get(route) ?? {},
+    strayed: () => strayed,
+    close() {
+      for (const { server } of [main, elsewhere]) {
+        server.closeAllConnections()
+        server.close()
+      }
+    },
+  }
+}
+
+function reply(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+async function arrived(incoming: IncomingMessage): Promise<checks.Arrived> {
+  const chunks: Buffer[] = []
+  for await (const chunk of incoming) chunks.push(chunk)
+  const { method = '', url: target = '', headers } = incoming
+  return { method, target, headers, body: Buffer.concat(chunks) }
+}
+
+async function listen(server: Server, port: number): Promise<{ server: Server; url: string }> {
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
+}

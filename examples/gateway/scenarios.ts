@@ -1,0 +1,120 @@
+// What the client is put through, and what must come of it.
+import { type AuthStrategy, apiKey, basic, bearer, type Client, type ClientEvent, createClient } from 'latchkey'
+import { hmac } from 'latchkey/hmac'
+import { demo } from './checks.ts'
+import type { Gateway } from './gateway.ts'
+
+export interface Scenario {
+  readonly title: string
+  readonly route: string
+  readonly auth: AuthStrategy | AuthStrategy[]
+  /** Runs it, and says what went wrong, or nothing. `progress` takes the share that is done, from 0 to 1. */
+  run(client: Client, gateway: Gateway, progress: (share: number) => void): Promise<string | undefined>
+}
+
+const key = apiKey({ name: 'X-API-Key', value: demo.key })
+const sign = () =>
+  hmac({
+    keyId: demo.keyId,
+    secret: demo.secret,
+    hash: 'sha256',
+    encoding: 'hex',
+    message: ({ timestamp, method, target, bodyText }) => `${timestamp}${method}${target}${bodyText}`,
+    place: ({ keyId, timestamp, signature }) => ({
+      headers: { 'X-Key': keyId, 'X-Timestamp': timestamp, 'X-Signature': signature },
+    }),
+  })
+
+export const scenarios: readonly Scenario[] = [
+  { title: 'API key in a header', route: 'key-in-header', auth: key, run: opens },
+  {
+    title: 'API key in the query',
+    route: 'key-in-query',
+    auth: apiKey({ in: 'query', name: 'api_key', value: demo.key }),
+    async run(client) {
+      const { url } = await client.get('key-in-query?page=2')
+      return url.includes(demo.key) ? 'the key shows in Response.url' : undefined
+    },
+  },
+  {
+    title: 'API key in a cookie',
+    route: 'key-in-cookie',
+    auth: apiKey({ in: 'cookie', name: 'session_key', value: demo.key }),
+    run: opens,
+  },
+  { title: 'Basic', route: 'basic', auth: basic({ username: demo.user, password: demo.password }), run: opens },
+  { title: 'Bearer', route: 'bearer', auth: bearer(() => demo.token), run: opens },
+  {
+    title: 'HMAC over the raw bytes',
+    route: 'hmac',
+    auth: sign(),
+    async run(client) {
+      const form = new FormData()
+      form.set('file', new Blob(['ünïcode']), 'a.txt')
+      await client.get("hmac?q=a%20b&odd='()*")
+      await client.post('hmac', { json: { item: 'bück' } })
+      await client.put('hmac', { body: form })
+      return undefined
+    },
+  },
+  { title: 'Two credentials at once', route: 'two-credentials', auth: [key, bearer(demo.token)], run: opens },
+  {
+    title: '60 calls at 20 a second',
+    route: 'limited',
+    auth: key,
+    async run(client, _, progress) {
+      let done = 0
+      const calls = Array.from({ length: 60 }, () => client.get('limited').then(() => progress(++done / 60)))
+      const failed = (await Promise.allSettled(calls)).filter(({ status }) => status === 'rejected').length
+      return failed ? `${failed} calls were given up` : undefined
+    },
+  },
+  {
+    title: 'Redirect to another origin',
+    route: 'away',
+    auth: key,
+    async run(client, gateway) {
+      const code = await client.get('away').then(
+        () => 'followed',
+        (error) => error.code,
+      )
+      if (gateway.strayed()) return 'a request reached the other origin'
+      return code === 'redirect_refused' ? undefined : `expected a refusal, got ${code}`
+    },
+  },
+  { title: 'Dropped connections', route: 'drops', auth: key, run: opens },
+  { title: 'A clock an hour off', route: 'an-hour-off', auth: sign(), run: opens },
+]
+
+async function opens(this: Scenario, client: Client): Promise<string | undefined> {
+  const answer = await client.get(this.route).json<{ ok?: boolean }>()
+  return answer.ok ? undefined : 'not let in'
+}
+
+export interface Result {
+  readonly title: string
+  readonly requests: number
+  readonly retries: number
+  readonly refused: number
+  readonly milliseconds: number
+  /** undefined is a pass. */
+  readonly problem: string | undefined
+}
+
+export async function play(scenario: Scenario, gateway: Gateway, progress: (share: number) => void): Promise<Result> {
+  const events: ClientEvent[] = []
+  const client = createClient({ baseUrl: gateway.url, auth: scenario.auth, onEvent: (event) => events.push(event) })
+  const start = performance.now()
+  const problem = await scenario
+    .run(client, gateway, progress)
+    .catch((error: Error) => `${error.name}: ${error.message}`)
+  const count = (test: (event: ClientEvent) => boolean) => events.filter(test).length
+  return {
+    title: scenario.title,
+    requests: count(({ type }) => type === 'attempt'),
+    retries: count(({ type }) => type === 'retry' || type === 'replay'),
+    refused: count((event) => event.type === 'response' && event.status === 429),
+    milliseconds: performance.now() - start,
+    problem,
+  }
+}

@@ -1,0 +1,19 @@
+// A client of another library keeps its face and gets our pipeline. Run: API_URL=… API_KEY=… node examples/other-client.ts
+import { apiKey, createFetch } from 'latchkey/fetch'
+import createOpenApiClient from 'openapi-fetch'
+
+interface paths {
+  '/users/{id}': {
+    get: {
+      parameters: { path: { id: string } }
+      responses: { 200: { content: { 'application/json': { name: string } } } }
+    }
+  }
+}
+const { API_URL = '', API_KEY = '' } = process.env
+
+const fetch = createFetch({ origins: [API_URL], auth: apiKey({ name: 'X-API-Key', value: API_KEY }) })
+const { data } = await createOpenApiClient<paths>({ baseUrl: API_URL, fetch }).GET('/users/{id}', {
+  params: { path: { id: '42' } },
+})
+console.log(data)

@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process'
+import { createHmac } from 'node:crypto'
+import { globSync, readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { api } from '../servers/api.ts'
+
+const run = promisify(execFile)
+const basic = `Basic ${btoa('me:pass')}`
+
+/** What the API demands of each example, by its name. */
+const demands: Record<string, (request: Awaited<ReturnType<typeof api>>['seen'][0]) => boolean> = {
+  'api-key': ({ headers }) => headers['x-api-key'] === 'key',
+  basic: ({ headers }) => headers.authorization === basic,
+  bearer: ({ headers }) => headers.authorization === 'Bearer token',
+  hmac: ({ headers, method, url, body }) => {
+    const mac = createHmac('sha256', 'secret').update(`${headers['x-timestamp']}${method}${url}${body}`).digest('hex')
+    return headers['x-key'] === 'id' && headers['x-signature'] === mac
+  },
+  'two-credentials': ({ headers }) => headers['x-api-key'] === 'key' && headers.authorization === 'Bearer token',
+  'other-client': ({ headers }) => headers['x-api-key'] === 'key',
+}
+
+it.each(Object.keys(demands))('examples/%s.ts does what it says', async (name) => {
+  const demand = demands[name] as (typeof demands)[string]
+  const { url, seen } = await api((request) =>
+    demand(request)
+      ? { headers: { 'content-type': 'application/json' }, body: '{"id":1,"name":"Ada"}' }
+      : { status: 401, body: 'no' },
+  )
+  const env = {
+    ...process.env,
+    API_URL: url,
+    API_KEY: 'key',
+    API_USER: 'me',
+    API_PASSWORD: 'pass',
+    API_TOKEN: 'token',
+    KEY_ID: 'id',
+    KEY_SECRET: 'secret',
+  }
+  const { stdout, stderr } = await run(process.execPath, [`examples/${name}.ts`], { env })
+  expect(stderr.replaceAll(/.*ExperimentalWarning.*|.*trace-warnings.*/g, '').trim()).toBe('')
+  expect(stdout).toContain(name === 'hmac' ? 'id: 1' : 'Ada')
+  expect(seen).toHaveLength(1)
+})
+
+it('the README names every example, and every example it names exists', () => {
+  const readme = readFileSync('README.md', 'utf8')
+  const named = [...readme.matchAll(/\(examples\/([\w-]+)\.ts\)/g)].map((match) => match[1])
+  const files = globSync('examples/*.ts').map((file) => file.replaceAll('\\', '/').slice(9, -3))
+  expect(named.sort()).toEqual(files.sort())
+})
