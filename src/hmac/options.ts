@@ -73,8 +73,8 @@ export function checkOptions<C extends Credentials>(options: HmacOptions<C>): vo
   oneOf(options.hash, hashNames, 'hash')
   oneOf(options.encoding, Object.keys(encode), 'encoding')
   oneOf(options.secretEncoding ?? 'utf8', Object.keys(decode), 'secretEncoding')
-  oneOf(options.timestamp ?? 's', timestampFormats, 'timestamp')
-  oneOf(options.nonce ?? 'hex', nonceFormats, 'nonce')
+  if (typeof options.timestamp !== 'function') oneOf(options.timestamp ?? 's', timestampFormats, 'timestamp')
+  if (typeof options.nonce !== 'function') oneOf(options.nonce ?? 'hex', nonceFormats, 'nonce')
   for (const name of ['message', 'place'] as const)
     if (typeof options[name] !== 'function') throw invalid(`\`${name}\` of hmac must be a function.`)
   checkCredential(options.secret, 'secret', (text) => fitForKey(text, options.secretEncoding))
@@ -101,7 +101,7 @@ export function invalid(message: string): LatchkeyError {
   return new LatchkeyError('invalid_option', message)
 }
 
-function oneOf(value: unknown, allowed: readonly string[], name: string): void {
-  if (typeof value !== 'function' && !allowed.includes(value as string))
+function oneOf(value: string, allowed: readonly string[], name: string): void {
+  if (!allowed.includes(value))
     throw invalid(`\`${name}\` of hmac must be ${allowed.map((word) => `'${word}'`).join(', ')}.`)
 }

@@ -312,6 +312,7 @@ describe('what cannot work is refused with a typed error', () => {
     ['a credential that is not there', { credentials: { passphrase: undefined } }, 'credential_invalid'],
     ['a keyId that is not there', { keyId: undefined }, 'credential_invalid'],
     ['an unknown hash', { hash: 'md5' }, 'invalid_option'],
+    ['a hash that is a function', { hash: () => 'sha256' }, 'invalid_option'],
     ['an unknown encoding', { encoding: 'binary' }, 'invalid_option'],
     ['an inherited name as hash', { hash: 'toString' }, 'invalid_option'],
     ['an unknown encoding of the secret', { secretEncoding: 'latin1' }, 'invalid_option'],

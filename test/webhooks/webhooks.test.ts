@@ -273,6 +273,17 @@ describe('any recipe of hmac', () => {
     await expect(hook.verify({ url: '/in', headers: {}, body: '' })).rejects.toMatchObject({ code: 'invalid_option' })
   })
 
+  it('a Request and Headers of another library are read', async () => {
+    const now = `${Date.now()}`
+    const signature = createHmac('sha512', SECRET).update(`${now}POST/in{}`).digest('base64url')
+    const headers = new Map([
+      ['X-Signature', signature],
+      ['x-timestamp', now],
+    ]) as unknown as Headers
+    const request = { method: 'POST', url: 'https://a.example/in', headers, arrayBuffer: async () => Buffer.from('{}') }
+    expect(await said(hook, request as unknown as Request)).toBe('{}')
+  })
+
   it('an error is both a WebhookError and a LatchkeyError', () => {
     const error = new WebhookError('signature_invalid', 'm')
     expect([error.name, error.code, error instanceof Error]).toEqual(['WebhookError', 'signature_invalid', true])
