@@ -62,9 +62,9 @@ function urlOf(url: string | URL): URL {
 }
 
 function headersOf(source: Delivery['headers']): Headers {
-  if (Symbol.iterator in source) return new Headers(source as Headers)
+  if (Symbol.iterator in Object(source)) return new Headers(source as Headers)
   const headers = new Headers()
-  for (const [name, value] of Object.entries(source))
+  for (const [name, value] of Object.entries(source ?? {}))
     for (const one of [value ?? []].flat()) {
       try {
         headers.append(name, one)

@@ -163,6 +163,9 @@ describe('twilio', () => {
     const inside = { url: 'http://10.0.0.1:3000/sms?x=1', headers, body }
     expect(await said(twilio({ secret: '12345', origin: 'https://hooks.example.com' }), inside)).toBe(body)
     expect(await said(twilio({ secret: '12345' }), inside)).toBe('signature_invalid')
+    expect(() => twilio({ secret: '12345', origin: 'hooks.example.com' })).toThrow(
+      expect.objectContaining({ code: 'invalid_option' }),
+    )
   })
 
   it('covers other content by its hash in the URL, and refuses it without', async () => {
@@ -270,6 +273,7 @@ describe('any recipe of hmac', () => {
     await expect(hook.verify({ headers: {}, body: { a: 1 } as never })).rejects.toMatchObject({
       code: 'invalid_option',
     })
+    expect(await said(hook, { body: '' } as never)).toBe('signature_missing')
     await expect(hook.verify({ url: '/in', headers: {}, body: '' })).rejects.toMatchObject({ code: 'invalid_option' })
   })
 
