@@ -6,8 +6,12 @@ import { join } from 'node:path'
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
 try {
-  const [{ filename, files }] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]))
-  const alien = files.map(({ path }) => path).filter((path) => !/^(dist\/|package\.json$|README\.md$|LICENSE$)/.test(path))
+  const [{ filename, files }] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]),
+  )
+  const alien = files
+    .map(({ path }) => path)
+    .filter((path) => !/^(dist\/|package\.json$|README\.md$|LICENSE$)/.test(path))
   if (alien.length) throw new Error(`The tarball holds what nobody needs: ${alien.join(', ')}`)
   const tarball = join(folder, filename)
   console.log(run('npx', ['publint', 'run', tarball, '--strict']))

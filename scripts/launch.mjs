@@ -10,7 +10,6 @@ const [script, ...args] = process.argv.slice(2)
 const [major, minor] = process.versions.node.split('.').map(Number)
 const path = major > 22 || (major === 22 && minor >= 12) ? process.env.PATH : newerNode() + delimiter + process.env.PATH
 
-
 const child = spawn(windows ? 'npm.cmd' : 'npm', ['run', '--silent', script, '--', ...args], {
   stdio: 'inherit',
   env: { ...process.env, PATH: path },
@@ -27,7 +26,9 @@ function newerNode() {
   const bin = join(folder, 'node_modules', name, 'bin')
   if (works(bin)) return bin
 
-  console.error(`Node ${process.versions.node} is older than 22.12: fetching Node 24 from the npm registry, once, into ${folder}`)
+  console.error(
+    `Node ${process.versions.node} is older than 22.12: fetching Node 24 from the npm registry, once, into ${folder}`,
+  )
   // Made elsewhere and moved into place, so that what is in place is always whole, also when two start at once.
   const draft = `${folder}.${process.pid}`
   mkdirSync(draft, { recursive: true })
@@ -43,7 +44,9 @@ function newerNode() {
   }
   rmSync(draft, { recursive: true, force: true })
   if (works(bin)) return bin
-  console.error(`The npm registry has no Node 24 that runs here (${name}). Install Node 22.12 or newer from https://nodejs.org and try again.`)
+  console.error(
+    `The npm registry has no Node 24 that runs here (${name}). Install Node 22.12 or newer from https://nodejs.org and try again.`,
+  )
   process.exit(1)
 }
 

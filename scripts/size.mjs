@@ -22,7 +22,7 @@ const rows = [
     most: 19.8,
     alien: /cookie-session|auth\/basic|hmac|oauth|noble/,
   },
-  { name: 'latchkey, everything', code: "export * from 'latchkey'", aim: 15, most: 20.6, alien: /hmac|oauth|noble/ },
+  { name: 'latchkey, everything', code: "export * from 'latchkey'", aim: 15, most: 22, alien: /hmac|oauth|noble/ },
   ...(exports['./hmac']
     ? [
         {
@@ -47,7 +47,9 @@ for (const row of rows) {
   const aliens = [...inputs].filter((input) => row.alien.test(input))
   const verdict = aliens.length ? `pulls in ${aliens.join(', ')}` : bytes > row.most * 1000 ? 'too big' : 'ok'
   if (verdict !== 'ok') faults++
-  console.log(`${row.name.padEnd(48)} ${(bytes / 1000).toFixed(2).padStart(6)} kB  (aim ${row.aim}, held at ${row.most})  ${verdict}`)
+  console.log(
+    `${row.name.padEnd(48)} ${(bytes / 1000).toFixed(2).padStart(6)} kB  (aim ${row.aim}, held at ${row.most})  ${verdict}`,
+  )
 }
 process.exit(faults ? 1 : 0)
 

@@ -12,12 +12,20 @@ const ready = ['node']
 for (const [project, { programs, packages }] of Object.entries(needs)) {
   const missing = programs.filter((program) => !onPath(program))
   if (missing.length === 0) ready.push(project)
-  else console.log(`Left out: ${project} tests, for want of ${missing.join(', ')}. To run them: apt-get install ${packages}, then npm test.`)
+  else
+    console.log(
+      `Left out: ${project} tests, for want of ${missing.join(', ')}. To run them: apt-get install ${packages}, then npm test.`,
+    )
 }
 
 const { status } = spawnSync(
   process.execPath,
-  ['node_modules/vitest/vitest.mjs', 'run', ...ready.flatMap((project) => ['--project', project]), ...process.argv.slice(2)],
+  [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    ...ready.flatMap((project) => ['--project', project]),
+    ...process.argv.slice(2),
+  ],
   { stdio: 'inherit' },
 )
 process.exit(status ?? 1)

@@ -1,3 +1,4 @@
+import { CredentialError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { type Content, fixed } from './http/body.ts'
 import type { Clock } from './http/clock.ts'
@@ -50,6 +51,7 @@ export function createTry(
   const control = new AbortController()
   const { signal } = control
   let { content } = outgoing
+  let credentials: RequestCredentials | undefined
   let changed = false
   let reject: (reason: unknown) => void = () => {}
   const onAbort = () => attempt.stop(outgoing.signal?.reason)
@@ -63,6 +65,8 @@ export function createTry(
     signal,
     offset: undefined,
     setUrl(url) {
+      if (url.origin !== outgoing.url.origin)
+        throw new CredentialError('origin_not_allowed', `A strategy must not lead to another origin, ${url.origin}.`)
       attempt.url = url
       changed = true
     },
@@ -79,6 +83,7 @@ export function createTry(
     report: (event) => onEvent?.(event),
 
     async authenticate(strategies) {
+      credentials = strategies.find((strategy) => strategy.credentials)?.credentials
       let request = made(outgoing.headers)
       for (const strategy of strategies) {
         const done = strategy.authenticate(request, attempt)
@@ -117,6 +122,7 @@ export function createTry(
     changed = false
     const { method, fields, followNatively } = outgoing
     const init: RequestInit & { duplex?: string } = {
+      ...(credentials && { credentials }),
       ...fields,
       method,
       headers,

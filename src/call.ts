@@ -9,7 +9,6 @@ import {
 import type { Outgoing } from './attempt.ts'
 import { LatchkeyError } from './errors.ts'
 import type { BodySource } from './http/body.ts'
-import { notUsable } from './http/origin.ts'
 import { withinLifetime } from './lifetime.ts'
 import {
   CREATE_OPTIONS,
@@ -22,7 +21,7 @@ import {
   type Settled,
   settleRequest,
 } from './options.ts'
-import { checked, contentFor, explicit, fieldsOf, headersFor } from './outgoing.ts'
+import { checked, contentFor, explicit, fieldsOf, headersFor, sendable } from './outgoing.ts'
 import { travel } from './pipeline.ts'
 import type { Shared } from './shared.ts'
 import { timedOut } from './timing.ts'
@@ -140,7 +139,7 @@ export function call(parts: Parts, input: Input, options: CallOptions): Response
   }
 
   const kyOptions = { ...forKy(options), latchkey } as Options
-  const answer = faced(face, given ? withoutContent(given) : input, kyOptions)
+  const answer = sendable(() => face(given ? withoutContent(given) : input, kyOptions))
   for (const name of READS) {
     const read = answer[name] as (schema?: unknown) => Promise<never>
     if (read) answer[name] = (schema?: unknown) => readBody(() => read(schema))
@@ -157,15 +156,6 @@ export function call(parts: Parts, input: Input, options: CallOptions): Response
     } finally {
       clearTimeout(timer)
     }
-  }
-}
-
-// What the platform says of a URL it cannot use quotes it, with the user information in it.
-function faced(face: KyInstance, input: Input, options: Options): ResponsePromise {
-  try {
-    return face(input, options)
-  } catch (error) {
-    throw error instanceof TypeError && /url/i.test(error.message) ? notUsable('input') : error
   }
 }
 

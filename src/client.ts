@@ -11,7 +11,7 @@ import {
   passDown,
 } from './call.ts'
 import { CREATION, checkNames, settle } from './options.ts'
-import { fetchThrough, type LatchkeyFetch } from './outgoing.ts'
+import { fetchThrough, type LatchkeyFetch, sendable } from './outgoing.ts'
 import { createShared, extendShared } from './shared.ts'
 import type { LimitState } from './types.ts'
 
@@ -49,7 +49,7 @@ export function createClient(options: ClientOptions = {}): Client {
   return clientOf({
     settled: settle(options),
     shared: createShared(options),
-    face: ky.create({ ...forKy(options), retry: 0, timeout: false, fetch: handedOff }),
+    face: sendable(() => ky.create({ ...forKy(options), retry: 0, timeout: false, fetch: handedOff })),
     defaults: options,
     passDown: passDown(options),
   })
@@ -73,7 +73,7 @@ function extended(parent: Parts, options: ClientOptions): Parts {
   return {
     settled: settle(options, parent.settled),
     shared: extendShared(parent.shared, options),
-    face: parent.face.extend(forKy(options)),
+    face: sendable(() => parent.face.extend(forKy(options))),
     defaults: { ...parent.defaults, ...options },
     passDown: { ...parent.passDown, ...passDown(options) },
   }

@@ -5,6 +5,9 @@ import type { Awaitable } from './types.ts'
 /** A credential value: the text, a Secret, or a function that gives either, now or later, asked for each attempt. */
 export type Credential = string | Secret<string> | (() => Awaitable<string | Secret<string>>)
 
+/** The name of a header (RFC 9110, section 5.6.2) or a cookie (RFC 6265, section 4.1.1). */
+export const TOKEN: RegExp = /^[!#$%&'*+.^`|~\w-]+$/
+
 /**
  * The text of a credential. A literal is given at once, so that no attempt waits for what is known.
  * @throws CredentialError `credential_invalid`, `credential_unavailable`
@@ -21,7 +24,7 @@ export function readCredential(
   } catch (error) {
     throw unavailable(error, what)
   }
-  if (!(given instanceof Promise)) return check(reveal(given), what)
+  if (!isPromise(given)) return check(reveal(given), what)
   return given.then(
     (value) => check(reveal(value), what),
     (error) => {
@@ -40,6 +43,11 @@ export function checkCredential(
   check: (text: string, what: string) => string = notEmpty,
 ): void {
   if (typeof source !== 'function') check(reveal(source), what)
+}
+
+// Types do not keep a function from giving nothing, or a number.
+function isPromise<T>(value: Awaitable<T>): value is Promise<T> {
+  return typeof (value as Promise<T> | undefined)?.then === 'function'
 }
 
 export function notEmpty(text: string, what: string): string {

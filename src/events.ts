@@ -20,7 +20,7 @@ export type RequestEvent =
   | { readonly type: 'replay'; readonly number: number; readonly reason: ReplayReason | 'redirect' }
 
 /** A token was renewed, or could not be; `duration` is in milliseconds. */
-export interface RenewEvent {
+interface RenewEvent {
   readonly type: 'renew'
   readonly outcome: 'renewed' | 'failed'
   readonly duration: number

@@ -140,9 +140,13 @@ export function settle(options: CreateOptions, parent?: Settled): Settled {
   if (strategies.length && !origins.size)
     throw invalid('`auth` needs to know where its credentials may go: give `baseUrl` or `origins`.')
   const { idempotencyKey, crossOrigin } = options
-  if (crossOrigin && crossOrigin !== 'error' && crossOrigin !== 'strip')
+  if (crossOrigin !== undefined && crossOrigin !== 'error' && crossOrigin !== 'strip')
     throw invalid("`crossOrigin` must be 'error' or 'strip'.")
-  if (idempotencyKey !== undefined && idempotencyKey !== true && !/^[\x21-\x7e]+$/.test(idempotencyKey))
+  if (
+    idempotencyKey !== undefined &&
+    idempotencyKey !== true &&
+    !(typeof idempotencyKey === 'string' && /^[\x21-\x7e]+$/.test(idempotencyKey))
+  )
     throw invalid('`idempotencyKey` must be visible ASCII, or true for a random one.')
   return {
     strategies,
@@ -203,7 +207,7 @@ const LONGEST = 2_147_483_647
 function milliseconds(options: CreateOptions, name: 'timeout' | 'totalTimeout'): number | undefined {
   const value = options[name]
   if (value === false) return Number.POSITIVE_INFINITY
-  if (value !== undefined && !(value > 0 && value <= LONGEST))
+  if (value !== undefined && !(typeof value === 'number' && value > 0 && value <= LONGEST))
     throw invalid(`\`${name}\` must be milliseconds, from 1 to ${LONGEST}, or false.`)
   return value
 }

@@ -1,7 +1,7 @@
 import type { Outgoing } from './attempt.ts'
 import { LatchkeyError } from './errors.ts'
 import { type BodySource, type Content, contentOf, takeContent } from './http/body.ts'
-import { parseUrl } from './http/origin.ts'
+import { checkedUrl, parseUrl } from './http/origin.ts'
 import { withinLifetime } from './lifetime.ts'
 import {
   FETCH_OPTIONS,
@@ -68,6 +68,7 @@ export function contentFor(
 /** @throws LatchkeyError `invalid_option` */
 export function checked(outgoing: Outgoing): Outgoing {
   const { method, content } = outgoing
+  checkedUrl(outgoing.url, 'input')
   if (content.present && (method === 'GET' || method === 'HEAD'))
     throw new LatchkeyError(
       'invalid_option',
@@ -79,10 +80,26 @@ export function checked(outgoing: Outgoing): Outgoing {
 export function headersFor(init: HeadersInit | undefined, settled: Settled): Headers {
   const { idempotencyKey } = settled
   if (init instanceof Headers && idempotencyKey === undefined) return init
-  const headers = new Headers(init)
+  const headers = sendable(() => new Headers(init))
   if (idempotencyKey !== undefined && !headers.has('idempotency-key'))
     headers.set('idempotency-key', idempotencyKey === true ? crypto.randomUUID() : idempotencyKey)
   return headers
+}
+
+/**
+ * What fetch says of a URL or a header that it cannot send quotes it, and may quote a secret.
+ * @throws LatchkeyError `invalid_option`
+ */
+export function sendable<T>(make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof LatchkeyError) throw error
+    throw new LatchkeyError(
+      'invalid_option',
+      'No request can be made of this: a URL needs a host and no user name, a header has no line breaks, a method is one word.',
+    )
+  }
 }
 
 export function fieldsOf(request: Request | undefined): RequestInit {

@@ -3,7 +3,7 @@ import { LatchkeyError, RateLimitError } from './errors.ts'
 import type { RequestEvent } from './events.ts'
 import { type SharedAnswer, shareAnswer } from './http/answer.ts'
 import { guardOrigin, publicUrl } from './http/origin.ts'
-import { guardNativeRedirect, nextHop, refused } from './http/redirect.ts'
+import { guardNativeRedirect, isRedirect, nextHop, refused } from './http/redirect.ts'
 import type { Settled } from './options.ts'
 import { createPatience, type Outcome, outcomeOf, outcomeOfFailure, type Patience } from './retry/patience.ts'
 import type { Shared } from './shared.ts'
@@ -39,8 +39,7 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
   let attempt: Try
   let last: SharedAnswer | undefined
   let patience: Patience | undefined
-  const mode = strategies.find((strategy) => strategy.credentials)?.credentials
-  goTo(mode ? withCredentials(asked, mode) : asked)
+  goTo(asked)
 
   for (;;) {
     number++
@@ -140,14 +139,14 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
 
   function redirected(answer: SharedAnswer): boolean {
     const { redirect, url, content } = outgoing
-    if (redirect === 'manual') return false
+    if (redirect === 'manual' || !(answer.opaque || isRedirect(answer.status))) return false
+    const places = strategies.flatMap((strategy) => strategy.places)
     if (answer.opaque) {
-      const places = strategies.flatMap((strategy) => strategy.places)
-      guardNativeRedirect(outgoing, places, redirect)
+      guardNativeRedirect(outgoing, places, redirect, settled.crossOrigin)
       outgoing = { ...outgoing, followNatively: true }
       return true
     }
-    const hop = nextHop(answer, outgoing, settled.crossOrigin ?? (strategies.length ? 'error' : 'strip'))
+    const hop = nextHop(answer, outgoing, settled.crossOrigin ?? (strategies.length ? 'error' : 'strip'), places)
     if (!hop || (hop.content === content && !content.replayable)) return false
     if (redirect === 'error') throw refused(url, "It was asked for with `redirect: 'error'`.")
     if (++hops > MOST_HOPS)
@@ -155,7 +154,7 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
     tell({ type: 'replay', number, reason: 'redirect' })
     const next = { ...outgoing, ...hop }
     if (hop.stripped) strategies = []
-    goTo(hop.stripped ? withCredentials(next, 'omit') : next)
+    goTo(hop.stripped ? { ...next, fields: { ...next.fields, credentials: 'omit' } } : next)
     return true
   }
 
@@ -171,7 +170,7 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
   }
 
   function fails(answer: SharedAnswer): boolean {
-    return answer.status >= 400 || settled.retry.shouldRetry !== undefined
+    return answer.status >= 400 || (!answer.opaque && settled.retry.shouldRetry !== undefined)
   }
 
   async function replayed(answer: SharedAnswer): Promise<boolean> {
@@ -220,9 +219,4 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
       // Who only listens must not be able to break a request.
     }
   }
-}
-
-/** The mode of a Request is fixed when it is made, so no strategy could set it later. */
-function withCredentials(outgoing: Outgoing, credentials: RequestCredentials): Outgoing {
-  return { ...outgoing, fields: { ...outgoing.fields, credentials } }
 }

@@ -1,4 +1,4 @@
-import { type Credential, checkCredential, fitForHeader, notEmpty, readCredential } from '../credential.ts'
+import { type Credential, checkCredential, fitForHeader, notEmpty, readCredential, TOKEN } from '../credential.ts'
 import { CredentialError, LatchkeyError } from '../errors.ts'
 import type { Attempt, AuthStrategy } from '../types.ts'
 
@@ -15,7 +15,6 @@ export interface ApiKeyOptions {
   identity?: string
 }
 
-const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/
 const COOKIE_VALUE = /^[!#-+\--:<-[\]-~]*$/
 
 /**
@@ -27,7 +26,7 @@ const COOKIE_VALUE = /^[!#-+\--:<-[\]-~]*$/
  */
 export function apiKey(options: ApiKeyOptions): AuthStrategy {
   const { in: place = 'header', name, value, prefix = '', identity } = options
-  if (!(place in write))
+  if (!Object.hasOwn(write, place))
     throw new LatchkeyError('invalid_option', "`in` of apiKey must be 'header', 'query' or 'cookie'.")
   if (!name || (place !== 'query' && !TOKEN.test(name)))
     throw new LatchkeyError('invalid_option', `\`name\` of apiKey must be the name of a ${place} field or parameter.`)
@@ -36,7 +35,8 @@ export function apiKey(options: ApiKeyOptions): AuthStrategy {
       'runtime_unsupported',
       'A browser lets no script set the Cookie header. Use `cookieSession()` for a cookie that the browser holds, or a key in a header.',
     )
-  const check = checks[place]
+  // With its prefix, which fetch would quote together with the key if it could not be sent.
+  const check = (key: string, what: string) => checks[place](prefix + notEmpty(key, what), what)
   checkCredential(value, 'value', check)
 
   return {
@@ -46,8 +46,8 @@ export function apiKey(options: ApiKeyOptions): AuthStrategy {
     ...(identity && { identity }),
     authenticate(request, attempt) {
       const key = readCredential(value, 'value', check)
-      if (typeof key === 'string') return write[place](request, attempt, name, prefix + key)
-      return key.then((late) => write[place](request, attempt, name, prefix + late))
+      if (typeof key === 'string') return write[place](request, attempt, name, key)
+      return key.then((late) => write[place](request, attempt, name, late))
     },
   }
 }

@@ -1,4 +1,4 @@
-import { type Credential, fitForHeader, readCredential } from '../credential.ts'
+import { type Credential, fitForHeader, readCredential, TOKEN } from '../credential.ts'
 import { CredentialError, LatchkeyError } from '../errors.ts'
 import type { AuthStrategy } from '../types.ts'
 
@@ -29,6 +29,7 @@ export function cookieSession(options: CookieSessionOptions = {}): AuthStrategy 
     throw new LatchkeyError('invalid_option', "`credentials` of cookieSession must be 'same-origin' or 'include'.")
   const header = csrf?.header ?? 'X-CSRF-Token'
   const from = csrf?.from
+  if (!TOKEN.test(header)) throw new LatchkeyError('invalid_option', '`csrf.header` must be the name of a header.')
   if (csrf && !from) throw new LatchkeyError('invalid_option', '`csrf.from` must name a cookie, or be a function.')
   const value: Credential | undefined = typeof from === 'string' ? () => cookie(from) : from
 

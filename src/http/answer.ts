@@ -52,7 +52,7 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
 function ignore(): void {}
 
 /** The same head with another body; fetch gives no way to keep the URL but this. */
-export function rebuilt(response: Response, body: BodyInit): Response {
+function rebuilt(response: Response, body: BodyInit): Response {
   const { status, statusText, headers, url } = response
   return showAs(new Response(body, { status, statusText, headers }), url)
 }

@@ -19,16 +19,20 @@ export function parseUrl(
   try {
     url = new URL(source, base)
   } catch {}
-  if (!url?.protocol.startsWith('http') || url.username || url.password) throw notUsable(option)
-  return url
+  return checkedUrl(url, option)
 }
 
-/** Never quotes the URL: it may hold user information. */
-export function notUsable(option: string): LatchkeyError {
-  return new LatchkeyError(
-    'invalid_option',
-    `\`${option}\` must be an http or https URL without user information, e.g. 'https://api.example.com/'.`,
-  )
+/**
+ * Fetch would quote a user name and password in its own error.
+ * @throws LatchkeyError `invalid_option`
+ */
+export function checkedUrl(url: URL | undefined, option: string): URL {
+  if (!url?.protocol.startsWith('http') || url.username || url.password)
+    throw new LatchkeyError(
+      'invalid_option',
+      `\`${option}\` must be an http or https URL without user name and password, e.g. 'https://api.example.com/'.`,
+    )
+  return url
 }
 
 /**
@@ -47,6 +51,6 @@ export function guardOrigin(url: URL, allowed: ReadonlySet<string>): void {
 }
 
 /** RFC 8252, section 7.3, and RFC 6761, section 6.3. */
-export function isLoopback(hostname: string): boolean {
+function isLoopback(hostname: string): boolean {
   return /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }
