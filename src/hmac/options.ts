@@ -44,6 +44,8 @@ export interface HmacOptions<C extends Credentials = Record<never, never>> {
   prepare?: (facts: Facts<Read<C>>) => Awaitable<Placement>
   /** The key of the MAC, for schemes that derive it from the bytes of the secret. Default: these bytes. */
   key?: (secret: Bytes, facts: Facts<Read<C>>) => Awaitable<Bytes>
+  /** What that key depends on beside the secret, e.g. the day: it is kept until this text changes. Default: derived for each attempt. */
+  keyScope?: (facts: Facts<Read<C>>) => string
   /** What is signed. */
   message: (facts: Facts<Read<C>>) => Awaitable<Message>
   /** Where signature, key id, timestamp and nonce are written. */
