@@ -144,6 +144,10 @@ describe('standardWebhooks', () => {
     const secret = async () => new Secret(`whsec_${key.toString('base64')}`)
     expect(await said(standardWebhooks({ secret, prefix: 'svix' }), { headers, body: '{}' })).toBe('{}')
     expect(await said(standardWebhooks({ secret }), { headers, body: '{}' })).toBe('signature_missing')
+    const versioned = { ...headers, 'svix-signature': `v1a,${mac} v2,${mac}` }
+    expect(await said(standardWebhooks({ secret, prefix: 'svix' }), { headers: versioned, body: '{}' })).toBe(
+      'signature_missing',
+    )
     const renamed = { ...headers, 'svix-id': 'msg2' }
     expect(await said(standardWebhooks({ secret, prefix: 'svix' }), { headers: renamed, body: '{}' })).toBe(
       'signature_invalid',
