@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 
 /** Projects of vitest.config.ts that need programs of the machine, and the Debian packages that bring them. */
 const needs = {
-  debian: { programs: ['chromium'], packages: 'chromium' },
+  debian: { programs: ['chromium', 'haproxy'], packages: 'chromium haproxy' },
 }
 
 const ready = ['node']

@@ -52,7 +52,7 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
   const nonce = options.nonce ? createNonce(options.nonce) : () => ''
   const named = namedCredentials(options)
   // Only the last key is kept: one that was rotated out is not held longer than needed.
-  let last: { text: string; mac: Promise<Mac> } | undefined
+  let last: { text: string; scope: string | undefined; mac: Promise<Mac> } | undefined
 
   return {
     places,
@@ -81,11 +81,20 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
   }
 
   async function macOf(text: string, facts: RequestFacts<Read<C>>): Promise<Mac> {
-    const bytes = keyOf(text, secretEncoding)
-    const { key } = options
-    if (key) return own('key', async () => createMac(hash, await key(bytes, facts)))
-    if (last?.text !== text) last = { text, mac: createMac(hash, bytes) }
-    return last.mac
+    const { key, keyScope } = options
+    const prepared = async () => {
+      const bytes = keyOf(text, secretEncoding)
+      return createMac(hash, key ? await key(bytes, facts) : bytes)
+    }
+    if (key && !keyScope) return own('key', prepared)
+    const scope = keyScope && (await own('keyScope', () => keyScope(facts)))
+    if (last?.text === text && last.scope === scope) return last.mac
+    const entry = { text, scope, mac: own('key', prepared) }
+    last = entry
+    entry.mac.catch(() => {
+      if (last === entry) last = undefined
+    })
+    return entry.mac
   }
 }
 

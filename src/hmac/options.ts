@@ -44,6 +44,8 @@ export interface HmacOptions<C extends Credentials = Record<never, never>> {
   prepare?: (facts: Facts<Read<C>>) => Awaitable<Placement>
   /** The key of the MAC, for schemes that derive it from the bytes of the secret. Default: these bytes. */
   key?: (secret: Bytes, facts: Facts<Read<C>>) => Awaitable<Bytes>
+  /** What that key depends on beside the secret, e.g. the day: it is kept until this text changes. Default: derived for each attempt. */
+  keyScope?: (facts: Facts<Read<C>>) => string
   /** What is signed. */
   message: (facts: Facts<Read<C>>) => Awaitable<Message>
   /** Where signature, key id, timestamp and nonce are written. */
@@ -73,8 +75,8 @@ export function checkOptions<C extends Credentials>(options: HmacOptions<C>): vo
   oneOf(options.hash, hashNames, 'hash')
   oneOf(options.encoding, Object.keys(encode), 'encoding')
   oneOf(options.secretEncoding ?? 'utf8', Object.keys(decode), 'secretEncoding')
-  oneOf(options.timestamp ?? 's', timestampFormats, 'timestamp')
-  oneOf(options.nonce ?? 'hex', nonceFormats, 'nonce')
+  if (typeof options.timestamp !== 'function') oneOf(options.timestamp ?? 's', timestampFormats, 'timestamp')
+  if (typeof options.nonce !== 'function') oneOf(options.nonce ?? 'hex', nonceFormats, 'nonce')
   for (const name of ['message', 'place'] as const)
     if (typeof options[name] !== 'function') throw invalid(`\`${name}\` of hmac must be a function.`)
   checkCredential(options.secret, 'secret', (text) => fitForKey(text, options.secretEncoding))
@@ -101,7 +103,7 @@ export function invalid(message: string): LatchkeyError {
   return new LatchkeyError('invalid_option', message)
 }
 
-function oneOf(value: unknown, allowed: readonly string[], name: string): void {
-  if (typeof value !== 'function' && !allowed.includes(value as string))
+function oneOf(value: string, allowed: readonly string[], name: string): void {
+  if (!allowed.includes(value))
     throw invalid(`\`${name}\` of hmac must be ${allowed.map((word) => `'${word}'`).join(', ')}.`)
 }

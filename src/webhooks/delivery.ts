@@ -28,7 +28,8 @@ export interface Received {
  */
 export async function receive(delivery: Request | Delivery): Promise<Received> {
   const { method = 'POST', url = 'https://webhook.invalid/' } = delivery
-  const body = delivery instanceof Request ? await read(delivery) : bytesOf(delivery.body)
+  // Not `instanceof`: frameworks bring a Request of their own.
+  const body = 'arrayBuffer' in delivery ? await read(delivery) : bytesOf(delivery.body)
   return { method, url: urlOf(url), headers: headersOf(delivery.headers), body }
 }
 
@@ -61,9 +62,9 @@ function urlOf(url: string | URL): URL {
 }
 
 function headersOf(source: Delivery['headers']): Headers {
-  if (source instanceof Headers) return source
+  if (Symbol.iterator in Object(source)) return new Headers(source as Headers)
   const headers = new Headers()
-  for (const [name, value] of Object.entries(source))
+  for (const [name, value] of Object.entries(source ?? {}))
     for (const one of [value ?? []].flat()) {
       try {
         headers.append(name, one)

@@ -1,6 +1,5 @@
 import type { Credential } from '../credential.ts'
 import { reveal } from '../secret.ts'
-import type { Awaitable } from '../types.ts'
 import { type SecretOptions, type Webhook, webhook } from './webhook.ts'
 
 export interface StandardWebhooksOptions extends SecretOptions {
@@ -31,5 +30,5 @@ export function standardWebhooks({ secret, tolerance, prefix = 'webhook' }: Stan
 function bare(secret: Credential): Credential {
   const strip = (text: unknown): string => (typeof text === 'string' ? text.replace(/^whsec_/, '') : '')
   if (typeof secret !== 'function') return strip(reveal(secret))
-  return (): Awaitable<string> => Promise.resolve(secret()).then((late) => strip(reveal(late)))
+  return async () => strip(reveal(await secret()))
 }

@@ -3,6 +3,7 @@ import { equal } from '../crypto/equal.ts'
 import { digest } from '../crypto/hash.ts'
 import { isForm } from '../hmac/canonical.ts'
 import type { Facts } from '../hmac/facts.ts'
+import { parseUrl } from '../http/origin.ts'
 import { receive } from './delivery.ts'
 import { type SecretOptions, type Webhook, webhook } from './webhook.ts'
 import { WebhookError } from './webhook-error.ts'
@@ -19,6 +20,7 @@ export interface TwilioOptions extends Omit<SecretOptions, 'tolerance'> {
  * @throws LatchkeyError `invalid_option`; CredentialError `credential_invalid`
  */
 export function twilio({ secret, origin }: TwilioOptions): Webhook {
+  if (origin !== undefined) parseUrl(origin, 'origin')
   // The sender writes the scheme's own port sometimes, and sometimes not.
   const [plain, ported] = [false, true].map((withPort) =>
     webhook({

@@ -205,6 +205,39 @@ describe('the key', () => {
     expect(headers.get('b')).toBe(createHmac('sha256', key).update('x').digest('hex'))
   })
 
+  it('that is derived is kept while secret and scope are the same, and not when it failed', async () => {
+    const derived: string[] = []
+    let given = SECRET
+    let failing = false
+    const strategy = hmac({
+      ...scheme,
+      secret: () => given,
+      message: () => 'm',
+      key: async (secret, { timestamp }) => {
+        if (failing) throw new Error('no key')
+        derived.push(`${new TextDecoder().decode(secret)} ${timestamp}`)
+        return new Uint8Array(createHmac('sha256', secret).update(timestamp).digest())
+      },
+      keyScope: ({ timestamp }) => timestamp,
+    })
+    const check = async (now: number) => {
+      const { headers } = await authenticated(strategy, { url: 'https://a.example', now })
+      const key = createHmac('sha256', given)
+        .update(`${now / 1000}`)
+        .digest()
+      expect(headers.get('x-signature')).toBe(createHmac('sha256', key).update('m').digest('hex'))
+    }
+    await Promise.all([check(1000), check(1000), check(1000)])
+    await check(2000)
+    given = 'other'
+    await check(2000)
+    expect(derived).toEqual([`${SECRET} 1`, `${SECRET} 2`, 'other 2'])
+    failing = true
+    await expect(check(3000)).rejects.toMatchObject({ code: 'invalid_option' })
+    failing = false
+    await check(3000)
+  })
+
   it('the timestamp is read after a slow credential, not before', async () => {
     let now = 1000
     const slow = async () => {
@@ -312,6 +345,7 @@ describe('what cannot work is refused with a typed error', () => {
     ['a credential that is not there', { credentials: { passphrase: undefined } }, 'credential_invalid'],
     ['a keyId that is not there', { keyId: undefined }, 'credential_invalid'],
     ['an unknown hash', { hash: 'md5' }, 'invalid_option'],
+    ['a hash that is a function', { hash: () => 'sha256' }, 'invalid_option'],
     ['an unknown encoding', { encoding: 'binary' }, 'invalid_option'],
     ['an inherited name as hash', { hash: 'toString' }, 'invalid_option'],
     ['an unknown encoding of the secret', { secretEncoding: 'latin1' }, 'invalid_option'],

@@ -12,6 +12,7 @@ import { bybit } from '../../src/hmac/presets/bybit.ts'
 import { coinbaseExchange } from '../../src/hmac/presets/coinbase-exchange.ts'
 import { edgeGrid } from '../../src/hmac/presets/edge-grid.ts'
 import { gate } from '../../src/hmac/presets/gate.ts'
+import { googleHmac } from '../../src/hmac/presets/google-hmac.ts'
 import { hawk } from '../../src/hmac/presets/hawk.ts'
 import { htx } from '../../src/hmac/presets/htx.ts'
 import { kraken } from '../../src/hmac/presets/kraken.ts'
@@ -176,4 +177,22 @@ it('oauth1: the media type of a form may be written in any case', async () => {
     ),
   )
   expect(upper?.headers.get('authorization')).toBe(lower?.headers.get('authorization'))
+})
+
+it.each([
+  ['tencent-tc3', () => tencentTc3({ keyId: 'k', secret: 's' })],
+  ['google-hmac', () => googleHmac({ keyId: 'k', secret: 's' })],
+])('%s derives another key for another day, and for another service', async (_, make) => {
+  const kept = make()
+  const noon = Date.UTC(2026, 0, 1, 12)
+  for (const [now, host] of [
+    [noon, 'cvm'],
+    [noon + 60_000, 'cvm'],
+    [noon + 60_000, 'cbs'],
+    [noon + 86_400_000, 'cbs'],
+  ] as const) {
+    const sent = { url: `https://${host}.example.com/`, now }
+    const [used, fresh] = await Promise.all([authenticated(kept, sent), authenticated(make(), sent)])
+    expect(used.headers.get('authorization')).toBe(fresh.headers.get('authorization'))
+  }
 })

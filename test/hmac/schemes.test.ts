@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createFetch } from '../../src/fetch.ts'
+import { binance } from '../../src/hmac/presets/binance.ts'
 import { googleHmac } from '../../src/hmac/presets/google-hmac.ts'
 import { kraken } from '../../src/hmac/presets/kraken.ts'
 import { oauth1 } from '../../src/hmac/presets/oauth1.ts'
@@ -49,6 +50,50 @@ describe('kraken', () => {
     )
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     expect(new Set(await Promise.all(answers.map((answer) => answer.text()))).size).toBe(1000)
+  })
+})
+
+describe('binance', () => {
+  it('2 the signature in the query is seen by the server only', async () => {
+    const SECRET = 'canary-31bf'
+    const seen: string[] = []
+    const origin = await serve(({ target }) => {
+      seen.push(target)
+      return { status: seen.length < 2 ? 503 : 200 }
+    })
+    const shown: unknown[] = []
+    const fetch = createFetch({
+      baseUrl: origin,
+      auth: binance({ keyId: 'key', secret: SECRET }),
+      retry: { limit: 2, delay: () => 1 },
+      onEvent: (event) => shown.push(event),
+    })
+    const response = await fetch('/api/v3/account?omitZeroBalances=true')
+    expect(response.status).toBe(200)
+    for (const target of seen) {
+      const [, covered = '', signature] = /\?(.+)&signature=(\w{64})$/.exec(target) ?? []
+      expect(signature).toBe(createHmac('sha256', SECRET).update(covered).digest('hex'))
+      expect(covered).toMatch(/^omitZeroBalances=true&timestamp=\d{13}$/)
+    }
+    expect(seen).toHaveLength(2)
+    expect(response.url).toBe(`${origin}/api/v3/account?omitZeroBalances=true`)
+    expect(JSON.stringify([response.url, ...shown])).not.toMatch(/signature|canary/)
+    await expect(fetch('/?timestamp=1')).rejects.toMatchObject({ code: 'invalid_option' })
+  })
+
+  it('5 a clock that is an hour wrong is set right once by the server', async () => {
+    const ahead = 3_600_000
+    const stamps: number[] = []
+    const origin = await serve(({ target }) => {
+      const now = Date.now() + ahead
+      stamps.push(Number(new URLSearchParams(target.split('?')[1]).get('timestamp')))
+      const fresh = Math.abs(now - (stamps.at(-1) as number)) < 5000
+      return { status: fresh ? 200 : 400, headers: { date: new Date(now).toUTCString() } }
+    })
+    const fetch = createFetch({ baseUrl: origin, auth: binance({ keyId: 'key', secret: 's' }) })
+    expect((await fetch('/a')).status).toBe(200)
+    expect((await fetch('/b')).status).toBe(200)
+    expect(stamps).toHaveLength(3)
   })
 })
 

@@ -144,6 +144,10 @@ describe('standardWebhooks', () => {
     const secret = async () => new Secret(`whsec_${key.toString('base64')}`)
     expect(await said(standardWebhooks({ secret, prefix: 'svix' }), { headers, body: '{}' })).toBe('{}')
     expect(await said(standardWebhooks({ secret }), { headers, body: '{}' })).toBe('signature_missing')
+    const versioned = { ...headers, 'svix-signature': `v1a,${mac} v2,${mac}` }
+    expect(await said(standardWebhooks({ secret, prefix: 'svix' }), { headers: versioned, body: '{}' })).toBe(
+      'signature_missing',
+    )
     const renamed = { ...headers, 'svix-id': 'msg2' }
     expect(await said(standardWebhooks({ secret, prefix: 'svix' }), { headers: renamed, body: '{}' })).toBe(
       'signature_invalid',
@@ -163,6 +167,9 @@ describe('twilio', () => {
     const inside = { url: 'http://10.0.0.1:3000/sms?x=1', headers, body }
     expect(await said(twilio({ secret: '12345', origin: 'https://hooks.example.com' }), inside)).toBe(body)
     expect(await said(twilio({ secret: '12345' }), inside)).toBe('signature_invalid')
+    expect(() => twilio({ secret: '12345', origin: 'hooks.example.com' })).toThrow(
+      expect.objectContaining({ code: 'invalid_option' }),
+    )
   })
 
   it('covers other content by its hash in the URL, and refuses it without', async () => {
@@ -270,7 +277,19 @@ describe('any recipe of hmac', () => {
     await expect(hook.verify({ headers: {}, body: { a: 1 } as never })).rejects.toMatchObject({
       code: 'invalid_option',
     })
+    expect(await said(hook, { body: '' } as never)).toBe('signature_missing')
     await expect(hook.verify({ url: '/in', headers: {}, body: '' })).rejects.toMatchObject({ code: 'invalid_option' })
+  })
+
+  it('a Request and Headers of another library are read', async () => {
+    const now = `${Date.now()}`
+    const signature = createHmac('sha512', SECRET).update(`${now}POST/in{}`).digest('base64url')
+    const headers = new Map([
+      ['X-Signature', signature],
+      ['x-timestamp', now],
+    ]) as unknown as Headers
+    const request = { method: 'POST', url: 'https://a.example/in', headers, arrayBuffer: async () => Buffer.from('{}') }
+    expect(await said(hook, request as unknown as Request)).toBe('{}')
   })
 
   it('an error is both a WebhookError and a LatchkeyError', () => {

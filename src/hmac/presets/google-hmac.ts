@@ -28,6 +28,7 @@ export function googleHmac({ location = 'auto', needsBody = true, ...key }: Goog
       },
     }),
     key: (secret, facts) => derived(concat(utf8('GOOG4'), secret), ...scopeOf(facts).split('/')),
+    keyScope: scopeOf,
     async message(facts) {
       const { names, lines } = signedHeaders(facts)
       const { method, path, url, timestamp, headers } = facts

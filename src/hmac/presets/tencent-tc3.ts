@@ -33,6 +33,7 @@ export function tencentTc3({ token, service, ...key }: TencentTc3Options): AuthS
       },
     }),
     key: (secret, facts) => derived(concat(utf8('TC3'), secret), ...scopeOf(facts).split('/')),
+    keyScope: scopeOf,
     async message(facts) {
       const { names, lines } = signedHeaders(facts)
       const { method, path, query, body, timestamp } = facts
