@@ -20,6 +20,8 @@ export const demo = {
   token: 'demo-token',
   keyId: 'demo-id',
   secret: 'demo-secret',
+  clientId: 'demo-service',
+  clientSecret: 'demo-client-secret',
 }
 
 export const keyInHeader: Check = ({ headers }) => demand(headers['x-api-key'] === demo.key, 'X-API-Key')
@@ -32,6 +34,11 @@ export const basicAuth: Check = ({ headers }) =>
     headers.authorization === `Basic ${Buffer.from(`${demo.user}:${demo.password}`).toString('base64')}`,
     'Basic credentials',
   )
+/** An access token that the authorization server gave, by its own book. */
+export const accessToken =
+  (issued: (token: string) => boolean): Check =>
+  ({ headers }) =>
+    demand(issued((headers.authorization ?? '').replace(/^Bearer /, '')), 'access token')
 export const bearerToken: Check = ({ headers }) =>
   demand(headers.authorization === `Bearer ${demo.token}`, 'bearer token')
 

@@ -16,10 +16,18 @@ for (const [index, scenario] of scenarios.entries()) {
 }
 gateway.close()
 
-console.log(`\n${row('scenario', 'requests', 'retries', '429s', 'time', 'verdict')}`)
-for (const { title, requests, retries, refused, milliseconds, problem } of results)
+console.log(`\n${row('scenario', 'requests', 'retries', '429s', 'tokens', 'time', 'verdict')}`)
+for (const { title, requests, retries, refused, tokenRequests, milliseconds, problem } of results)
   console.log(
-    row(title, requests, retries, refused, `${Math.round(milliseconds)} ms`, problem ? `FAILED: ${problem}` : 'passed'),
+    row(
+      title,
+      requests,
+      retries,
+      refused,
+      tokenRequests,
+      `${Math.round(milliseconds)} ms`,
+      problem ? `FAILED: ${problem}` : 'passed',
+    ),
   )
 
 const failed = results.filter(({ problem }) => problem).length

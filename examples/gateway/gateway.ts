@@ -1,6 +1,7 @@
 // A gateway on this machine that guards its routes the ways real ones do.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { type Authorization, startAuthorization } from './authorization.ts'
 import { type Bucket, createBucket } from './bucket.ts'
 import * as checks from './checks.ts'
 
@@ -17,6 +18,7 @@ interface Route {
 
 export interface Gateway {
   readonly url: string
+  readonly authorization: Authorization
   /** Requests a route has answered so far, by status. */
   counts(route: string): Record<number, number>
   /** Requests that reached the other origin, to which one route redirects. */
@@ -25,6 +27,7 @@ export interface Gateway {
 }
 
 export async function startGateway(port = 0): Promise<Gateway> {
+  const authorization = await startAuthorization()
   let strayed = 0
   const elsewhere = await listen(
     createServer((_, response) => {
@@ -40,6 +43,7 @@ export async function startGateway(port = 0): Promise<Gateway> {
     '/basic': { check: checks.basicAuth },
     '/bearer': { check: checks.bearerToken },
     '/hmac': { check: checks.signature(Date.now) },
+    '/oauth': { check: checks.accessToken(authorization.issued) },
     '/two-credentials': { check: checks.all(checks.keyInHeader, checks.bearerToken) },
     '/limited': { check: checks.keyInHeader, bucket: createBucket(20, 20) },
     '/away': {
@@ -70,7 +74,10 @@ export async function startGateway(port = 0): Promise<Gateway> {
       if (route?.ahead) response.setHeader('date', new Date(Date.now() + route.ahead).toUTCString())
       if (!route) return reply(response, 404, { error: 'no such route' })
       const problem = route.check?.(request)
-      if (problem) return reply(response, 401, { error: problem })
+      if (problem) {
+        if (path === '/oauth') response.setHeader('www-authenticate', 'Bearer error="invalid_token"')
+        return reply(response, 401, { error: problem })
+      }
       const allowed = route.bucket?.take() ?? true
       for (const [name, value] of Object.entries(route.bucket?.fields() ?? {}))
         if (name !== 'retry-after' || !allowed) response.setHeader(name, value)
@@ -83,9 +90,11 @@ export async function startGateway(port = 0): Promise<Gateway> {
 
   return {
     url: main.url,
+    authorization,
     counts: (route) => counts.get(route) ?? {},
     strayed: () => strayed,
     close() {
+      authorization.close()
       for (const { server } of [main, elsewhere]) {
         server.closeAllConnections()
         server.close()

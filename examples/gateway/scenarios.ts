@@ -1,13 +1,14 @@
 // What the client is put through, and what must come of it.
 import { type AuthStrategy, apiKey, basic, bearer, type Client, type ClientEvent, createClient } from 'latchkey'
 import { hmac } from 'latchkey/hmac'
+import { clientCredentials } from 'latchkey/oauth'
 import { demo } from './checks.ts'
 import type { Gateway } from './gateway.ts'
 
 export interface Scenario {
   readonly title: string
   readonly route: string
-  readonly auth: AuthStrategy | AuthStrategy[]
+  auth(gateway: Gateway): AuthStrategy | AuthStrategy[]
   /** Runs it, and says what went wrong, or nothing. `progress` takes the share that is done, from 0 to 1. */
   run(client: Client, gateway: Gateway, progress: (share: number) => void): Promise<string | undefined>
 }
@@ -26,11 +27,11 @@ const sign = () =>
   })
 
 export const scenarios: readonly Scenario[] = [
-  { title: 'API key in a header', route: 'key-in-header', auth: key, run: opens },
+  { title: 'API key in a header', route: 'key-in-header', auth: () => key, run: opens },
   {
     title: 'API key in the query',
     route: 'key-in-query',
-    auth: apiKey({ in: 'query', name: 'api_key', value: demo.key }),
+    auth: () => apiKey({ in: 'query', name: 'api_key', value: demo.key }),
     async run(client) {
       const { url } = await client.get('key-in-query?page=2')
       return url.includes(demo.key) ? 'the key shows in Response.url' : undefined
@@ -39,15 +40,15 @@ export const scenarios: readonly Scenario[] = [
   {
     title: 'API key in a cookie',
     route: 'key-in-cookie',
-    auth: apiKey({ in: 'cookie', name: 'session_key', value: demo.key }),
+    auth: () => apiKey({ in: 'cookie', name: 'session_key', value: demo.key }),
     run: opens,
   },
-  { title: 'Basic', route: 'basic', auth: basic({ username: demo.user, password: demo.password }), run: opens },
-  { title: 'Bearer', route: 'bearer', auth: bearer(() => demo.token), run: opens },
+  { title: 'Basic', route: 'basic', auth: () => basic({ username: demo.user, password: demo.password }), run: opens },
+  { title: 'Bearer', route: 'bearer', auth: () => bearer(() => demo.token), run: opens },
   {
     title: 'HMAC over the raw bytes',
     route: 'hmac',
-    auth: sign(),
+    auth: () => sign(),
     async run(client) {
       const form = new FormData()
       form.set('file', new Blob(['ünïcode']), 'a.txt')
@@ -57,11 +58,21 @@ export const scenarios: readonly Scenario[] = [
       return undefined
     },
   },
-  { title: 'Two credentials at once', route: 'two-credentials', auth: [key, bearer(demo.token)], run: opens },
+  {
+    title: 'OAuth, 20 calls at once',
+    route: 'oauth',
+    auth: ({ authorization: { issuer } }) =>
+      clientCredentials({ issuer, clientId: demo.clientId, clientSecret: demo.clientSecret }),
+    async run(client, { authorization }) {
+      await Promise.all(Array.from({ length: 20 }, () => client.get('oauth')))
+      return authorization.requests() === 1 ? undefined : `${authorization.requests()} token requests`
+    },
+  },
+  { title: 'Two credentials at once', route: 'two-credentials', auth: () => [key, bearer(demo.token)], run: opens },
   {
     title: '60 calls at 20 a second',
     route: 'limited',
-    auth: key,
+    auth: () => key,
     async run(client, _, progress) {
       let done = 0
       const calls = Array.from({ length: 60 }, () => client.get('limited').then(() => progress(++done / 60)))
@@ -72,7 +83,7 @@ export const scenarios: readonly Scenario[] = [
   {
     title: 'Redirect to another origin',
     route: 'away',
-    auth: key,
+    auth: () => key,
     async run(client, gateway) {
       const code = await client.get('away').then(
         () => 'followed',
@@ -82,8 +93,8 @@ export const scenarios: readonly Scenario[] = [
       return code === 'redirect_refused' ? undefined : `expected a refusal, got ${code}`
     },
   },
-  { title: 'Dropped connections', route: 'drops', auth: key, run: opens },
-  { title: 'A clock an hour off', route: 'an-hour-off', auth: sign(), run: opens },
+  { title: 'Dropped connections', route: 'drops', auth: () => key, run: opens },
+  { title: 'A clock an hour off', route: 'an-hour-off', auth: () => sign(), run: opens },
 ]
 
 async function opens(this: Scenario, client: Client): Promise<string | undefined> {
@@ -96,6 +107,7 @@ export interface Result {
   readonly requests: number
   readonly retries: number
   readonly refused: number
+  readonly tokenRequests: number
   readonly milliseconds: number
   /** undefined is a pass. */
   readonly problem: string | undefined
@@ -103,7 +115,12 @@ export interface Result {
 
 export async function play(scenario: Scenario, gateway: Gateway, progress: (share: number) => void): Promise<Result> {
   const events: ClientEvent[] = []
-  const client = createClient({ baseUrl: gateway.url, auth: scenario.auth, onEvent: (event) => events.push(event) })
+  const client = createClient({
+    baseUrl: gateway.url,
+    auth: scenario.auth(gateway),
+    onEvent: (event) => events.push(event),
+  })
+  const before = gateway.authorization.requests()
   const start = performance.now()
   const problem = await scenario
     .run(client, gateway, progress)
@@ -114,6 +131,7 @@ export async function play(scenario: Scenario, gateway: Gateway, progress: (shar
     requests: count(({ type }) => type === 'attempt'),
     retries: count(({ type }) => type === 'retry' || type === 'replay'),
     refused: count((event) => event.type === 'response' && event.status === 429),
+    tokenRequests: gateway.authorization.requests() - before,
     milliseconds: performance.now() - start,
     problem,
   }

@@ -34,7 +34,7 @@ export interface Server {
 }
 
 /** Milliseconds one request to the authorization server may take. */
-export const REQUEST_TIMEOUT = 10_000
+const REQUEST_TIMEOUT = 10_000
 
 /**
  * @throws LatchkeyError `invalid_option`
