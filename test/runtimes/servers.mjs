@@ -1,0 +1,119 @@
+// The API the engines call, in Node: verifies what it gets, and remembers when. With CORS as a careful server sets it.
+import { createHmac } from 'node:crypto'
+import { createServer } from 'node:http'
+
+export async function startServers(bundle) {
+  const times = new Map()
+  const tokens = new Map()
+  let strayed = 0
+  const other = await listen((_, response) => {
+    strayed++
+    response.end()
+  })
+  const main = await listen(async (request, response) => {
+    const chunks = []
+    for await (const chunk of request) chunks.push(chunk)
+    const body = Buffer.concat(chunks)
+    const url = new URL(request.url, 'http://x')
+    const { headers, method } = request
+    const exposed = !url.searchParams.has('hidden')
+    response.setHeader('access-control-allow-origin', headers.origin ?? '*')
+    if (exposed) response.setHeader('access-control-expose-headers', 'Retry-After, Date, WWW-Authenticate')
+    if (method === 'OPTIONS') {
+      response.setHeader('access-control-allow-headers', headers['access-control-request-headers'] ?? '*')
+      response.setHeader('access-control-allow-methods', 'GET, POST, PUT, DELETE')
+      response.setHeader('access-control-max-age', '600')
+      return response.writeHead(204).end()
+    }
+    const [, route, id = ''] = url.pathname.split('/')
+    const seen = times.get(url.pathname) ?? []
+    times.set(url.pathname, [...seen, performance.now()])
+    const json = (status, value, more) =>
+      response.writeHead(status, { 'content-type': 'application/json', ...more }).end(JSON.stringify(value))
+    const open = (right) => json(right ? 200 : 401, { ok: right })
+
+    switch (route) {
+      case '':
+        return response
+          .writeHead(200, { 'content-type': 'text/html' })
+          .end('<!doctype html><script type="module" src="/suite.js"></script>')
+      case 'suite.js':
+        return response.writeHead(200, { 'content-type': 'text/javascript' }).end(bundle)
+      case 'header':
+        return open(headers['x-api-key'] === 'key')
+      case 'query':
+        return open(url.searchParams.get('k') === 'ke y')
+      case 'cookie':
+        return open(headers.cookie === 'sid=key')
+      case 'basic':
+        return open(headers.authorization === `Basic ${Buffer.from('ada:pässword').toString('base64')}`)
+      case 'bearer':
+        return open(headers.authorization === 'Bearer token')
+      case 'hmac': {
+        const mac = createHmac('sha256', 'secret')
+          .update(`${headers['x-time']}${method}${request.url}`)
+          .update(body)
+          .digest('hex')
+        return open(headers['x-signature'] === mac)
+      }
+      case 'limited':
+        return seen.length ? json(200, { ok: true }) : json(429, {}, { 'retry-after': '1' })
+      case 'drops':
+        return seen.length ? json(200, { ok: true }) : response.destroy()
+      case 'away':
+        return response.writeHead(302, { location: other.url }).end()
+      case 'hangs':
+        return undefined
+      case 'echo':
+        return json(200, { method, bytes: body.length, type: headers['content-type'] ?? '' })
+      case 'fails':
+        return json(Number(id), { ok: false })
+      case 'times':
+        return json(200, times.get(`/${url.searchParams.get('of')}`) ?? [])
+      case 'strayed':
+        return json(200, strayed)
+      case '.well-known':
+        return json(200, { issuer: main.url.slice(0, -1), token_endpoint: `${main.url}token` })
+      case 'token': {
+        const client = headers.authorization ?? ''
+        const count = (tokens.get(client) ?? 0) + 1
+        tokens.set(client, count)
+        // The first token of a client lives for a second, those after it long.
+        return setTimeout(
+          () =>
+            json(200, {
+              access_token: `${hash(client)}-${count}`,
+              token_type: 'Bearer',
+              expires_in: count === 1 ? 1 : 600,
+            }),
+          20,
+        )
+      }
+      case 'tokens':
+        return json(200, tokens.get(headers.authorization) ?? 0)
+      case 'oauth':
+        return /^Bearer \w+-[2-9]$/.test(headers.authorization ?? '') || id === 'any'
+          ? json(200, { ok: true })
+          : json(401, {}, exposed ? { 'www-authenticate': 'Bearer error="invalid_token"' } : {})
+      default:
+        return json(404, {})
+    }
+  })
+  return { url: main.url, times, close: () => [main, other].map(({ close }) => close()) }
+}
+
+function hash(text) {
+  return createHmac('sha256', 'x').update(text).digest('hex').slice(0, 12)
+}
+
+async function listen(handler) {
+  const server = createServer(handler)
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${server.address().port}/`,
+    close() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
