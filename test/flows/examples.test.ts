@@ -4,6 +4,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { api } from '../servers/api.ts'
+import { authorizationServer, CLIENT_ID, CLIENT_SECRET } from '../servers/authorization.ts'
 
 const run = promisify(execFile)
 const basic = `Basic ${btoa('me:pass')}`
@@ -42,6 +43,17 @@ it.each(Object.keys(demands))('examples/%s.ts does what it says', async (name) =
   expect(stderr.replaceAll(/.*ExperimentalWarning.*|.*trace-warnings.*/g, '').trim()).toBe('')
   expect(stdout).toContain(name === 'hmac' ? 'id: 1' : 'Ada')
   expect(seen).toHaveLength(1)
+})
+
+it('examples/service.ts gets its own token', async () => {
+  const as = await authorizationServer()
+  const { url } = await api(({ headers }) =>
+    as.isGood((headers.authorization ?? '').replace('Bearer ', ''))
+      ? { headers: { 'content-type': 'application/json' }, body: '{"name":"Ada"}' }
+      : { status: 401 },
+  )
+  const env = { ...process.env, API_URL: url, ISSUER: as.issuer, CLIENT_ID, CLIENT_SECRET }
+  expect((await run(process.execPath, ['examples/service.ts'], { env })).stdout).toContain('Ada')
 })
 
 it('the README names every example, and every example it names exists', () => {
