@@ -1,6 +1,6 @@
 // Runs one suite over the built package in every engine that is here, and says which it left out.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 
