@@ -159,7 +159,7 @@ async function ask(options: ClientOptions, seen: Seen): Promise<void> {
   const hooks = {
     beforeRequest: [look],
     afterResponse: [look],
-    beforeError: [(state: { error: Error }) => (look(state), state.error)],
+    beforeError: [look],
   } as NonNullable<ClientOptions['hooks']>
   const all = { ...options, hooks }
   const client = createClient(all)
