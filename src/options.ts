@@ -65,7 +65,6 @@ export const CREATE_OPTIONS: ReadonlySet<string> = words(
 export const FETCH_OPTIONS: ReadonlySet<string> = words(
   'method headers body redirect signal duplex window mode credentials cache referrer referrerPolicy integrity keepalive',
 )
-// Extensions of fetch; on a request, any other name goes down too.
 export const TRANSPORT_OPTIONS: ReadonlySet<string> = words('priority dispatcher next cf client tls proxy unix verbose')
 export const CREATION: readonly ReadonlySet<string>[] = [
   REQUEST_OPTIONS,
@@ -75,7 +74,7 @@ export const CREATION: readonly ReadonlySet<string>[] = [
 ]
 const RETRY_OPTIONS = new Set([...Object.keys(defaultRetry), 'shouldRetry'])
 
-/** What other clients call otherwise, or what would harm here. */
+// What other clients call otherwise, or what would harm here.
 const REFUSED: Record<string, string> = {
   prefixUrl: 'baseUrl',
   baseURL: 'baseUrl',
