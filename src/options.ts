@@ -218,8 +218,7 @@ function functions<T extends object>(options: T, path: string, ...names: (keyof 
     if (typeof (options[name] ?? invalid) !== 'function') throw invalid(`\`${path}${name}\` must be a function.`)
 }
 
-/** The longest a timer can run (2^31 - 1 ms); above it, it would fire at once. */
-const LONGEST = 2_147_483_647
+const LONGEST = 2_147_483_647 // 2^31 - 1; above it, a timer fires at once.
 
 function milliseconds(options: CreateOptions, name: 'timeout' | 'totalTimeout'): number | undefined {
   const value = options[name]

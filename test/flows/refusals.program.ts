@@ -59,6 +59,7 @@ const refusals: Record<string, (send: Send) => PromiseLike<unknown>> = {
   option: (send) => send('/', { timeout: -1 }),
   name: (send) => send('/', { prefixUrl: '/' }),
   method: (send) => send('/', { method: 'GET' }),
+  header: (send) => send('/', { headers: { a: 'b\nc' } }),
   strategy: (send) => send('/', { auth: [auth, auth] }),
   credential: (send) => send('/', { auth: apiKey({ name: 'X', value: () => '' }) }),
   'user information': (send) => send(baseUrl.replace('//', '//ada:pw@'), {}),

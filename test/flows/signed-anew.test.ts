@@ -82,6 +82,20 @@ describe('3 every attempt and every hop is signed anew', () => {
     expect(seen.every(({ body, headers }) => body.includes(headers['content-type']!.split('boundary=')[1]!))).toBe(true)
   })
 
+  it('4 content that changes while the secret is fetched is sent as it was signed', async () => {
+    const baseUrl = await serve((arrived) => ({ status: verified(arrived) ? 200 : 401 }))
+    const body = new Uint8Array([1, 2, 3])
+    const late = async () => {
+      body[0] = 9
+      return 'n'
+    }
+    const fetch = createFetch({
+      baseUrl,
+      auth: [{ places: [], authenticate: async () => void (await late()) }, signer()],
+    })
+    expect((await fetch('/', { method: 'POST', body })).status).toBe(200)
+  })
+
   it('4 a stream without a rule throws before any byte leaves', async () => {
     let requests = 0
     const baseUrl = await serve(() => ({ status: 200 + requests++ }))
