@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createFetch } from '../../src/fetch.ts'
 import { hmac } from '../../src/hmac/hmac.ts'
-import { apiKey } from '../../src/index.ts'
+import { apiKey, type Limiter } from '../../src/index.ts'
 import { type Arrived, serve } from '../hmac/server.ts'
 
 const KEY = 'key-beside-the-signature'
@@ -82,17 +82,16 @@ describe('3 every attempt and every hop is signed anew', () => {
     expect(seen.every(({ body, headers }) => body.includes(headers['content-type']!.split('boundary=')[1]!))).toBe(true)
   })
 
-  it('4 content that changes while the secret is fetched is sent as it was signed', async () => {
+  it('4 content that changes while the request waits is sent as it was signed', async () => {
     const baseUrl = await serve((arrived) => ({ status: verified(arrived) ? 200 : 401 }))
     const body = new Uint8Array([1, 2, 3])
-    const late = async () => {
-      body[0] = 9
-      return 'n'
+    const limiter: Limiter = {
+      run(_, send) {
+        body[0] = 9
+        return send()
+      },
     }
-    const fetch = createFetch({
-      baseUrl,
-      auth: [{ places: [], authenticate: async () => void (await late()) }, signer()],
-    })
+    const fetch = createFetch({ baseUrl, auth: signer(), limiter })
     expect((await fetch('/', { method: 'POST', body })).status).toBe(200)
   })
 
