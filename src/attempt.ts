@@ -1,4 +1,4 @@
-import { CredentialError } from './errors.ts'
+import { CredentialError, LatchkeyError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { type Content, fixed } from './http/body.ts'
 import type { Clock } from './http/clock.ts'
@@ -97,14 +97,16 @@ export function createTry(
         reject = fail
         const timer =
           timeout < Number.POSITIVE_INFINITY ? setTimeout(() => attempt.stop(timedOut(timeout)), timeout) : undefined
-        transport(request, { ...outgoing.passDown, signal }).then(
+        // Asynchronous, so that a transport that throws at once is no exception.
+        const answered = (async () => transport(request, { ...outgoing.passDown, signal }))()
+        answered.then(
           (response) => {
             clearTimeout(timer)
             resolve(response)
           },
           (error) => {
             clearTimeout(timer)
-            fail(withoutSecrets(error, attempt.url, outgoing.url))
+            fail(withoutSecrets(error, request, outgoing))
           },
         )
       })
@@ -139,11 +141,24 @@ export function createTry(
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** Some platforms quote the URL in their errors: one that carries a key must not be passed on. */
-function withoutSecrets(error: unknown, sent: URL, shown: URL): unknown {
-  if (sent.href === shown.href) return error
-  const { message, cause } = error as Error & { cause?: { code?: unknown } }
-  const clean = String(message).replaceAll(sent.href, shown.href)
-  const safe = new TypeError(clean.includes(sent.search) ? 'fetch failed' : clean)
-  return typeof cause?.code === 'string' ? Object.assign(safe, { code: cause.code }) : safe
+/**
+ * What failed, without what hangs on it: some platforms quote the URL, some transports the headers or the whole request.
+ * Messages remain that quote nothing of what was placed, and the code of the cause.
+ */
+function withoutSecrets(error: unknown, sent: Request, { url, headers }: Outgoing): unknown {
+  if (error instanceof LatchkeyError) return error
+  const { search } = new URL(sent.url)
+  const placed = [...sent.headers].filter(([name, value]) => value !== headers.get(name)).map(([, value]) => value)
+  if (search !== url.search) placed.push(search, ...new URLSearchParams(search).values())
+  const parts = placed.flatMap((value) => [value, ...value.split(/[\s;,&=]+/)]).filter((part) => part.length > 3)
+  const clean = (text: unknown): string => {
+    const shown = String(text).replaceAll(sent.url, url.href)
+    return parts.some((part) => shown.includes(part)) ? 'fetch failed' : shown
+  }
+  const { message = 'fetch failed', name = '', code, cause } = Object(error) as Partial<Error & { code: unknown }>
+  if (error instanceof DOMException) return new DOMException(clean(message), clean(name))
+  const { message: why = '', code: number = code } = Object(cause) as Partial<Error & { code: unknown }>
+  const options =
+    typeof number === 'string' ? { cause: Object.assign(new Error(clean(why)), { code: clean(number) }) } : {}
+  return new TypeError(clean(message), options)
 }

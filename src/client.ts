@@ -63,7 +63,7 @@ function clientOf(parts: Parts): Client {
   return Object.assign((input: Input, options: CallOptions = {}) => call(parts, input, options), {
     ...Object.fromEntries(shortcuts),
     extend: (options: ClientOptions) => clientOf(extended(parts, options)),
-    fetch: fetchThrough(parts.settled, parts.shared, parts.defaults.baseUrl),
+    fetch: fetchThrough(parts.settled, parts.shared, parts.defaults.baseUrl, parts.passDown),
     limits: () => parts.shared.limiter.limits?.() ?? [],
   })
 }

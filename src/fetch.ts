@@ -1,4 +1,4 @@
-import { CREATION, type CreateOptions, checkNames, settle } from './options.ts'
+import { CREATION, type CreateOptions, checkNames, picked, settle, TRANSPORT_OPTIONS } from './options.ts'
 import { fetchThrough, type LatchkeyFetch } from './outgoing.ts'
 import { createShared } from './shared.ts'
 
@@ -16,5 +16,10 @@ export type { FetchInit, LatchkeyFetch } from './outgoing.ts'
  */
 export function createFetch(options: CreateOptions = {}): LatchkeyFetch {
   checkNames(options, ...CREATION)
-  return fetchThrough(settle(options), createShared(options), options.baseUrl)
+  return fetchThrough(
+    settle(options),
+    createShared(options),
+    options.baseUrl,
+    picked(options, (name) => TRANSPORT_OPTIONS.has(name)),
+  )
 }

@@ -65,8 +65,7 @@ export const CREATE_OPTIONS: ReadonlySet<string> = words(
 export const FETCH_OPTIONS: ReadonlySet<string> = words(
   'method headers body redirect signal duplex window mode credentials cache referrer referrerPolicy integrity keepalive',
 )
-/** Known extensions of fetch; on a request, any other name goes down to the transport too. */
-const TRANSPORT_OPTIONS = words('priority dispatcher next cf client tls proxy unix verbose')
+export const TRANSPORT_OPTIONS: ReadonlySet<string> = words('priority dispatcher next cf client tls proxy unix verbose')
 export const CREATION: readonly ReadonlySet<string>[] = [
   REQUEST_OPTIONS,
   CREATE_OPTIONS,
@@ -75,7 +74,7 @@ export const CREATION: readonly ReadonlySet<string>[] = [
 ]
 const RETRY_OPTIONS = new Set([...Object.keys(defaultRetry), 'shouldRetry'])
 
-/** What other clients call otherwise, or what would harm here. */
+// What other clients call otherwise, or what would harm here.
 const REFUSED: Record<string, string> = {
   prefixUrl: 'baseUrl',
   baseURL: 'baseUrl',
@@ -139,6 +138,9 @@ export function settle(options: CreateOptions, parent?: Settled): Settled {
   const origins = originsOf(options, parent)
   if (strategies.length && !origins.size)
     throw invalid('`auth` needs to know where its credentials may go: give `baseUrl` or `origins`.')
+  functions(options, '', 'fetch', 'onEvent')
+  if (options.limiter && !options.limiter.run)
+    throw invalid('`limiter` must have a function `run`, as `createLimiter()` has.')
   const { idempotencyKey, crossOrigin } = options
   if (crossOrigin !== undefined && crossOrigin !== 'error' && crossOrigin !== 'strip')
     throw invalid("`crossOrigin` must be 'error' or 'strip'.")
@@ -163,7 +165,10 @@ export function settle(options: CreateOptions, parent?: Settled): Settled {
 
 // Fixed when the credentials are given: a later `baseUrl` elsewhere must say whose credentials, or where they may go.
 function originsOf(options: CreateOptions, parent: Settled | undefined): ReadonlySet<string> {
-  if (options.origins) return allowedOrigins(options.origins, 'origins')
+  if (options.origins) {
+    if (texts(options.origins)) return allowedOrigins(options.origins, 'origins')
+    throw invalid("`origins` must be an array, e.g. ['https://api.example.com'].")
+  }
   if (options.baseUrl === undefined) return parent?.origins ?? new Set()
   const own = allowedOrigins([options.baseUrl], 'baseUrl')
   if (options.auth !== undefined || !parent?.strategies.length) return own
@@ -196,13 +201,24 @@ function retryPolicy(options: RetryOptions | number | undefined, parent: RetryPo
   const policy = { ...parent, ...picked(given, () => true) }
   atLeast(0, policy, 'limit')
   atLeast(0, policy, 'backoffLimit')
-  if (!Number.isInteger(policy.limit) || !Array.isArray(policy.methods) || !Array.isArray(policy.statusCodes))
-    throw invalid('`retry.limit` must be a whole number, `retry.methods` and `retry.statusCodes` arrays.')
+  functions(policy, 'retry.', 'delay', 'shouldRetry')
+  if (!Number.isInteger(policy.limit) || !texts(policy.methods) || !Array.isArray(policy.statusCodes))
+    throw invalid(
+      '`retry.limit` must be a whole number, `retry.methods` an array of names, `retry.statusCodes` one of numbers.',
+    )
   return { ...policy, methods: policy.methods.map((method) => method.toLowerCase()) }
 }
 
-/** The longest a timer can run (2^31 - 1 ms); above it, it would fire at once. */
-const LONGEST = 2_147_483_647
+function texts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+function functions<T extends object>(options: T, path: string, ...names: (keyof T & string)[]): void {
+  for (const name of names)
+    if (typeof (options[name] ?? invalid) !== 'function') throw invalid(`\`${path}${name}\` must be a function.`)
+}
+
+const LONGEST = 2_147_483_647 // 2^31 - 1; above it, a timer fires at once.
 
 function milliseconds(options: CreateOptions, name: 'timeout' | 'totalTimeout'): number | undefined {
   const value = options[name]

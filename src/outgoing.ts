@@ -34,7 +34,12 @@ const FIELDS: Record<string, unknown> = {
   keepalive: false,
 }
 /** A `fetch` that goes through the pipeline. */
-export function fetchThrough(settled: Settled, shared: Shared, baseUrl?: string | URL): LatchkeyFetch {
+export function fetchThrough(
+  settled: Settled,
+  shared: Shared,
+  baseUrl: string | URL | undefined,
+  transportOptions: RequestInit,
+): LatchkeyFetch {
   return async (input, init = {}) => {
     refuseNames(init, true)
     const own = settleRequest(init, settled)
@@ -46,7 +51,10 @@ export function fetchThrough(settled: Settled, shared: Shared, baseUrl?: string 
         headers: headersFor(init.headers ?? request?.headers, own),
         content: await contentFor(init.body as BodySource, request, own.maxReplayBytes),
         fields: { ...fieldsOf(request), ...picked(init, (name) => name in FIELDS) },
-        passDown: picked(init, (name) => !FETCH_OPTIONS.has(name) && !REQUEST_OPTIONS.has(name)),
+        passDown: {
+          ...transportOptions,
+          ...picked(init, (name) => !FETCH_OPTIONS.has(name) && !REQUEST_OPTIONS.has(name)),
+        },
         redirect: init.redirect ?? explicit(request),
         signal,
       }

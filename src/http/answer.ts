@@ -14,6 +14,8 @@ export interface SharedAnswer extends Answer {
 }
 
 export function shareAnswer(original: Response, url: URL): SharedAnswer {
+  // As fetch shows it, without the fragment.
+  const shownUrl = url.hash ? url.href.slice(0, -url.hash.length) : url.href
   let response = original
   let peeked: Promise<string> | undefined
   return {
@@ -31,7 +33,7 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
   }
 
   function shown(): Response {
-    return response.url && response.url !== url.href ? showAs(response, url.href) : response
+    return response.url && response.url !== shownUrl ? showAs(response, shownUrl) : response
   }
 
   function peek(): Promise<string> {
@@ -60,8 +62,8 @@ function rebuilt(response: Response, body: BodyInit): Response {
 function showAs(response: Response, url: string): Response {
   const clone = response.clone
   return Object.defineProperties(response, {
-    url: { value: url },
-    clone: { value: () => showAs(clone.call(response), url) },
+    url: { value: url, configurable: true },
+    clone: { value: () => showAs(clone.call(response), url), configurable: true },
   })
 }
 

@@ -1,5 +1,6 @@
 import { LatchkeyError } from '../errors.ts'
 import type { Bytes } from '../types.ts'
+import { encodedForm } from './form.ts'
 
 /** What a caller may give as content: everything fetch takes, and a function that opens a stream anew. */
 export type BodySource = BodyInit | (() => ReadableStream<Uint8Array>) | null | undefined
@@ -28,6 +29,7 @@ export function contentOf(source: BodySource, type?: string): Content {
   if (source === null || source === undefined) return noContent
   if (typeof source === 'function') return stream(source, true)
   if (source instanceof ReadableStream) return stream(once(source), false)
+  if (source instanceof FormData) return contentOf(encodedForm(source), type)
   return {
     present: true,
     replayable: true,

@@ -1,0 +1,38 @@
+import { hmac } from '../../src/hmac/hmac.ts'
+import { type AuthStrategy, apiKey, basic, type Credential, cookieSession } from '../../src/index.ts'
+
+/** Every kind of secret a strategy holds. A new strategy adds its own here, and is proven by all that runs over them. */
+export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
+  'an API key in a header': (value) => apiKey({ name: 'X-API-Key', value }),
+  'an API key after a prefix': (value) => apiKey({ name: 'Authorization', value, prefix: 'Token ' }),
+  'an API key in the query': (value) => apiKey({ in: 'query', name: 'api_key', value }),
+  'an API key in a cookie': (value) => apiKey({ in: 'cookie', name: 'key', value }),
+  'a password': (password) => basic({ username: 'ada', password }),
+  'a user name that is a key': (username) => basic({ username, password: '' }),
+  'a CSRF token': (value) => cookieSession({ csrf: { from: (typeof value === 'function' ? value : () => value) as () => string } }), // biome-ignore format: one line
+  'the secret of a signature': (secret) => signer(secret),
+  'a passphrase beside a signature': (passphrase) => signer('another secret', passphrase),
+  'a passphrase in the query': (passphrase) =>
+    hmac({
+      secret: 'another secret',
+      credentials: { passphrase },
+      hash: 'sha256',
+      encoding: 'hex',
+      message: ({ target }) => target,
+      place: ({ signature, credentials }) => ({ query: { phrase: credentials.passphrase, signature } }),
+    }),
+}
+
+function signer(secret: Credential, passphrase: Credential = 'another passphrase'): AuthStrategy {
+  return hmac({
+    keyId: 'public-name',
+    secret,
+    credentials: { passphrase },
+    hash: 'sha256',
+    encoding: 'base64',
+    message: ({ timestamp, method, target, body }) => [timestamp, method, target, body],
+    place: ({ keyId, signature, credentials }) => ({
+      headers: { 'X-Key': keyId, 'X-Passphrase': credentials.passphrase, 'X-Signature': signature },
+    }),
+  })
+}
