@@ -136,7 +136,7 @@ function overlaps(origin) {
 async function inChromium() {
   if (!existsSync(chromium))
     throw Object.assign(new Error(), { absent: `there is no ${chromium}: apt-get install chromium` })
-  const { chromium: driver } = await import(`${home}node_modules/playwright-core/index.mjs`)
+  const { chromium: driver } = await import('playwright-core')
   const flags = [
     '--no-sandbox',
     '--disable-gpu',

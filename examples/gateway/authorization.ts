@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
-import { demo } from './checks.ts'
+import { demo } from './credentials.ts'
 
 export interface Authorization {
   readonly issuer: string

@@ -1,6 +1,7 @@
 // What the gateway demands of a request. Each check says what is wrong, or nothing; it trusts only what came over the wire.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { demo } from './credentials.ts'
 
 /** A request as its bytes arrived. */
 export interface Arrived {
@@ -11,18 +12,6 @@ export interface Arrived {
   readonly body: Buffer
 }
 export type Check = (request: Arrived) => string | undefined
-
-/** The credentials this gateway hands out. They open nothing but this demo. */
-export const demo = {
-  key: 'demo-key',
-  user: 'ada',
-  password: 'pässword',
-  token: 'demo-token',
-  keyId: 'demo-id',
-  secret: 'demo-secret',
-  clientId: 'demo-service',
-  clientSecret: 'demo-client-secret',
-}
 
 export const keyInHeader: Check = ({ headers }) => demand(headers['x-api-key'] === demo.key, 'X-API-Key')
 export const keyInQuery: Check = ({ target }) =>

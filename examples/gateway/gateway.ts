@@ -1,7 +1,7 @@
 // A gateway on this machine that guards its routes the ways real ones do.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Authorization, startAuthorization } from './authorization.ts'
+import { startAuthorization } from './authorization.ts'
 import { type Bucket, createBucket } from './bucket.ts'
 import * as checks from './checks.ts'
 
@@ -18,15 +18,18 @@ interface Route {
 
 export interface Gateway {
   readonly url: string
-  readonly authorization: Authorization
-  /** Requests a route has answered so far, by status. */
-  counts(route: string): Record<number, number>
-  /** Requests that reached the other origin, to which one route redirects. */
-  strayed(): number
+  readonly issuer: string
+  readonly routes: readonly string[]
+  /** Token requests, and requests that reached the other origin, to which one route redirects. */
+  stats(): Promise<{ tokenRequests: number; strayed: number }>
   close(): void
 }
 
-export async function startGateway(port = 0): Promise<Gateway> {
+/** `page` is what a visitor of `/` gets: content by path, with its media type. */
+export async function startGateway(
+  port = 0,
+  page: Record<string, [type: string, content: string]> = {},
+): Promise<Gateway> {
   const authorization = await startAuthorization()
   let strayed = 0
   const elsewhere = await listen(
@@ -57,7 +60,7 @@ export async function startGateway(port = 0): Promise<Gateway> {
     },
     '/an-hour-off': { check: checks.signature(() => Date.now() + HOUR), ahead: HOUR },
   }
-  const counts = new Map<string, Record<number, number>>()
+  const stats = async () => ({ tokenRequests: authorization.requests(), strayed })
   const asked = new Map<string, number>()
 
   const main = await listen(
@@ -67,10 +70,9 @@ export async function startGateway(port = 0): Promise<Gateway> {
       const route = routes[path]
       const count = asked.get(path) ?? 0
       asked.set(path, count + 1)
-      response.on('finish', () => {
-        const own = counts.get(path) ?? {}
-        counts.set(path, { ...own, [response.statusCode]: (own[response.statusCode] ?? 0) + 1 })
-      })
+      const shown = page[path]
+      if (shown) return response.writeHead(200, { 'content-type': shown[0] }).end(shown[1])
+      if (path === '/stats') return reply(response, 200, { ...(await stats()), issuer: authorization.issuer })
       if (route?.ahead) response.setHeader('date', new Date(Date.now() + route.ahead).toUTCString())
       if (!route) return reply(response, 404, { error: 'no such route' })
       const problem = route.check?.(request)
@@ -90,9 +92,9 @@ export async function startGateway(port = 0): Promise<Gateway> {
 
   return {
     url: main.url,
-    authorization,
-    counts: (route) => counts.get(route) ?? {},
-    strayed: () => strayed,
+    issuer: authorization.issuer,
+    routes: Object.keys(routes),
+    stats,
     close() {
       authorization.close()
       for (const { server } of [main, elsewhere]) {

@@ -13,7 +13,7 @@ const sinks: Record<string, (value: unknown) => unknown> = {
 }
 
 /** What each sink says of a value, of its cause, and of what hangs on it that only getters show. */
-export function said(value: unknown, path = ''): [sink: string, text: string][] {
+function said(value: unknown, path = ''): [sink: string, text: string][] {
   const found: [string, string][] = []
   for (const [name, sink] of Object.entries(sinks)) {
     let text: unknown
@@ -37,7 +37,7 @@ export function said(value: unknown, path = ''): [sink: string, text: string][] 
 }
 
 /** The forms in which a secret gives itself away: as it is, percent-encoded, in base64 at any offset, and its first 8 characters. */
-export function formsOf(secret: string): string[] {
+function formsOf(secret: string): string[] {
   const bytes = Buffer.from(secret)
   const base64 = [0, 1, 2].map((offset) => {
     const text = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64')
