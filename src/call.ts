@@ -7,20 +7,11 @@ import {
   TimeoutError,
 } from 'ky'
 import type { Outgoing } from './attempt.ts'
+import { CREATE, FETCH, named, picked, REQUEST, type Rules, refuseNames } from './check.ts'
 import { LatchkeyError } from './errors.ts'
 import type { BodySource } from './http/body.ts'
 import { withinLifetime } from './lifetime.ts'
-import {
-  CREATE_OPTIONS,
-  type CreateOptions,
-  FETCH_OPTIONS,
-  picked,
-  REQUEST_OPTIONS,
-  type RequestOptions,
-  refuseNames,
-  type Settled,
-  settleRequest,
-} from './options.ts'
+import { type CreateOptions, type RequestOptions, type Settled, settleRequest } from './options.ts'
 import { checked, contentFor, explicit, fieldsOf, headersFor, sendable } from './outgoing.ts'
 import { travel } from './pipeline.ts'
 import type { Shared } from './shared.ts'
@@ -52,20 +43,24 @@ export interface Parts {
   readonly passDown: RequestInit
 }
 
-export const KY_OPTIONS: ReadonlySet<string> = new Set(
-  'json parseJson stringifyJson searchParams prefix hooks throwHttpErrors onDownloadProgress context'.split(' '),
+export const KY: Rules = named(
+  'json parseJson stringifyJson searchParams prefix hooks throwHttpErrors onDownloadProgress context',
 )
 // The content stays with us, every redirect, and the signal: ky would tie a long-lived one to each of its requests.
-const FOR_KY = new Set([...KY_OPTIONS, ...FETCH_OPTIONS, 'baseUrl', 'totalTimeout'])
-for (const name of ['json', 'body', 'redirect', 'signal']) FOR_KY.delete(name)
+const OURS = ['json', 'body', 'redirect', 'signal']
+
 const READS = ['json', 'text', 'formData', 'arrayBuffer', 'blob', 'bytes'] as const
+
+function forItself(name: string): boolean {
+  return name in KY || name in FETCH || name === 'baseUrl' || name === 'totalTimeout'
+}
 
 /**
  * The options that are ky's. It would merge, copy and print everything else.
  * @throws LatchkeyError `invalid_option`
  */
 export function forKy(options: ClientOptions | CallOptions): Options {
-  const theirs: Options = picked(options, (name) => FOR_KY.has(name))
+  const theirs: Options = picked(options, (name) => forItself(name) && !OURS.includes(name))
   const { hooks } = options
   if (hooks?.beforeRetry) throw notHere('hooks.beforeRetry')
   if (hooks?.afterResponse) theirs.hooks = { ...hooks, afterResponse: hooks.afterResponse.map(withoutRetry) }
@@ -160,11 +155,7 @@ export function call(parts: Parts, input: Input, options: CallOptions): Response
 }
 
 export function passDown(options: object): RequestInit {
-  return picked(
-    options,
-    (name) =>
-      !REQUEST_OPTIONS.has(name) && !CREATE_OPTIONS.has(name) && !KY_OPTIONS.has(name) && !FETCH_OPTIONS.has(name),
-  )
+  return picked(options, (name) => !(name in REQUEST) && !(name in CREATE) && !(name in KY) && !(name in FETCH))
 }
 
 function withoutContent(request: Request): Request {

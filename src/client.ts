@@ -6,11 +6,12 @@ import {
   forKy,
   handedOff,
   type Input,
-  KY_OPTIONS,
+  KY,
   type Parts,
   passDown,
 } from './call.ts'
-import { CREATION, checkNames, settle } from './options.ts'
+import { CREATION, checkNames } from './check.ts'
+import { settle } from './options.ts'
 import { fetchThrough, type LatchkeyFetch, sendable } from './outgoing.ts'
 import { createShared, extendShared } from './shared.ts'
 import type { LimitState } from './types.ts'
@@ -45,7 +46,7 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'query'] as co
  * const user = await api.get('users/42').json<User>()
  */
 export function createClient(options: ClientOptions = {}): Client {
-  checkNames(options, ...CREATION, KY_OPTIONS)
+  checkNames(options, { ...CREATION, ...KY })
   return clientOf({
     settled: settle(options),
     shared: createShared(options),
@@ -69,7 +70,7 @@ function clientOf(parts: Parts): Client {
 }
 
 function extended(parent: Parts, options: ClientOptions): Parts {
-  checkNames(options, ...CREATION, KY_OPTIONS)
+  checkNames(options, { ...CREATION, ...KY })
   return {
     settled: settle(options, parent.settled),
     shared: extendShared(parent.shared, options),

@@ -1,4 +1,5 @@
-import { CREATION, type CreateOptions, checkNames, picked, settle, TRANSPORT_OPTIONS } from './options.ts'
+import { CREATION, checkNames, picked, TRANSPORT } from './check.ts'
+import { type CreateOptions, settle } from './options.ts'
 import { fetchThrough, type LatchkeyFetch } from './outgoing.ts'
 import { createShared } from './shared.ts'
 
@@ -15,11 +16,11 @@ export type { FetchInit, LatchkeyFetch } from './outgoing.ts'
  * const response = await fetch('https://api.example.com/v1/users/42')
  */
 export function createFetch(options: CreateOptions = {}): LatchkeyFetch {
-  checkNames(options, ...CREATION)
+  checkNames(options, CREATION)
   return fetchThrough(
     settle(options),
     createShared(options),
     options.baseUrl,
-    picked(options, (name) => TRANSPORT_OPTIONS.has(name)),
+    picked(options, (name) => name in TRANSPORT),
   )
 }

@@ -1,4 +1,5 @@
-import { CredentialError, LatchkeyError } from './errors.ts'
+import { CREATE, check, checkNames, invalid, picked, REQUEST, RETRY } from './check.ts'
+import { CredentialError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { allowedOrigins } from './http/origin.ts'
 import { defaultRetry, type RetryOptions, type RetryPolicy } from './retry/classify.ts'
@@ -55,76 +56,19 @@ export interface Settled {
   readonly maxReplayBytes: number
 }
 
-const words = (text: string): ReadonlySet<string> => new Set(text.split(' '))
-export const REQUEST_OPTIONS: ReadonlySet<string> = words(
-  'auth retry timeout totalTimeout maxWait idempotencyKey crossOrigin',
-)
-export const CREATE_OPTIONS: ReadonlySet<string> = words(
-  'baseUrl origins concurrency limiter fetch onEvent maxReplayBytes',
-)
-export const FETCH_OPTIONS: ReadonlySet<string> = words(
-  'method headers body redirect signal duplex window mode credentials cache referrer referrerPolicy integrity keepalive',
-)
-export const TRANSPORT_OPTIONS: ReadonlySet<string> = words('priority dispatcher next cf client tls proxy unix verbose')
-export const CREATION: readonly ReadonlySet<string>[] = [
-  REQUEST_OPTIONS,
-  CREATE_OPTIONS,
-  FETCH_OPTIONS,
-  TRANSPORT_OPTIONS,
-]
-const RETRY_OPTIONS = new Set([...Object.keys(defaultRetry), 'shouldRetry'])
-
-// What other clients call otherwise, or what would harm here.
-const REFUSED: Record<string, string> = {
-  prefixUrl: 'baseUrl',
-  baseURL: 'baseUrl',
-  params: 'searchParams',
-  limits: 'concurrency',
-  maxRetryAfter: 'maxWait',
-  afterStatusCodes: 'retry.statusCodes',
-  onUploadProgress: 'body: () => stream, and count in the stream',
-}
-
-/**
- * Refuses names that nobody knows, before anything is made with them.
- * @throws LatchkeyError `invalid_option`
- */
-export function checkNames(options: object, ...known: readonly ReadonlySet<string>[]): void {
-  refuseNames(options)
-  const names = known.flatMap((set) => [...set])
-  for (const name in options) {
-    if (names.includes(name)) continue
-    const start = name.slice(0, 3).toLowerCase()
-    const meant = names.find((candidate) => candidate.toLowerCase().startsWith(start))
-    throw invalid(`\`${name}\` is not an option.${meant ? ` Did you mean \`${meant}\`?` : ''}`)
-  }
-}
-
-/**
- * Refuses on a request what is called otherwise here, or belongs to the client.
- * @throws LatchkeyError `invalid_option`
- */
-export function refuseNames(options: object, forRequest = false): void {
-  for (const name in options) {
-    if (REFUSED[name]) throw invalid(`\`${name}\` is not an option here. Use \`${REFUSED[name]}\`.`)
-    if (forRequest && name !== 'baseUrl' && CREATE_OPTIONS.has(name))
-      throw invalid(`\`${name}\` is fixed for the whole client: give it to \`createClient\` or \`extend\`.`)
-  }
-}
-
-/** The options that are set, of those wanted. */
-export function picked(options: object, wanted: (name: string) => boolean): Record<string, unknown> {
-  const found: Record<string, unknown> = {}
-  for (const name in options) {
-    const value = (options as Record<string, unknown>)[name]
-    if (value !== undefined && wanted(name)) found[name] = value
-  }
-  return found
-}
+const DEFAULTS = {
+  retry: defaultRetry,
+  timeout: 10_000,
+  totalTimeout: Number.POSITIVE_INFINITY,
+  maxWait: 60_000,
+  idempotencyKey: undefined,
+  crossOrigin: undefined,
+  maxReplayBytes: 1024 * 1024,
+} satisfies Omit<Settled, 'strategies' | 'origins'>
 
 /** The settled options of one request. */
 export function settleRequest(options: object, client: Settled): Settled {
-  const own = picked(options, (name) => REQUEST_OPTIONS.has(name))
+  const own = picked(options, (name) => name in REQUEST)
   for (const _ in own) return settle(own, client)
   return client
 }
@@ -134,41 +78,26 @@ export function settleRequest(options: object, client: Settled): Settled {
  * @throws LatchkeyError `invalid_option`; CredentialError `credential_conflict`
  */
 export function settle(options: CreateOptions, parent?: Settled): Settled {
+  check(options, REQUEST)
+  check(options, CREATE)
   const strategies = options.auth === undefined ? (parent?.strategies ?? []) : strategiesOf(options.auth)
   const origins = originsOf(options, parent)
   if (strategies.length && !origins.size)
     throw invalid('`auth` needs to know where its credentials may go: give `baseUrl` or `origins`.')
-  functions(options, '', 'fetch', 'onEvent')
-  if (options.limiter && !options.limiter.run)
-    throw invalid('`limiter` must have a function `run`, as `createLimiter()` has.')
-  const { idempotencyKey, crossOrigin } = options
-  if (crossOrigin !== undefined && crossOrigin !== 'error' && crossOrigin !== 'strip')
-    throw invalid("`crossOrigin` must be 'error' or 'strip'.")
-  if (
-    idempotencyKey !== undefined &&
-    idempotencyKey !== true &&
-    !(typeof idempotencyKey === 'string' && /^[\x21-\x7e]+$/.test(idempotencyKey))
-  )
-    throw invalid('`idempotencyKey` must be visible ASCII, or true for a random one.')
+  const before = parent ?? DEFAULTS
+  const own = picked(options, (name) => name in DEFAULTS) as Partial<Settled>
+  const retry = retryPolicy(options.retry, before.retry)
+  const settled = { ...before, ...own, retry, strategies, origins }
   return {
-    strategies,
-    origins,
-    retry: retryPolicy(options.retry, parent?.retry ?? defaultRetry),
-    timeout: milliseconds(options, 'timeout') ?? parent?.timeout ?? 10_000,
-    totalTimeout: milliseconds(options, 'totalTimeout') ?? parent?.totalTimeout ?? Number.POSITIVE_INFINITY,
-    maxWait: atLeast(0, options, 'maxWait') ?? parent?.maxWait ?? 60_000,
-    idempotencyKey: idempotencyKey ?? parent?.idempotencyKey,
-    crossOrigin: crossOrigin ?? parent?.crossOrigin,
-    maxReplayBytes: atLeast(0, options, 'maxReplayBytes') ?? parent?.maxReplayBytes ?? 1024 * 1024,
+    ...settled,
+    timeout: settled.timeout || Number.POSITIVE_INFINITY,
+    totalTimeout: settled.totalTimeout || Number.POSITIVE_INFINITY,
   }
 }
 
 // Fixed when the credentials are given: a later `baseUrl` elsewhere must say whose credentials, or where they may go.
 function originsOf(options: CreateOptions, parent: Settled | undefined): ReadonlySet<string> {
-  if (options.origins) {
-    if (texts(options.origins)) return allowedOrigins(options.origins, 'origins')
-    throw invalid("`origins` must be an array, e.g. ['https://api.example.com'].")
-  }
+  if (options.origins) return allowedOrigins(options.origins, 'origins')
   if (options.baseUrl === undefined) return parent?.origins ?? new Set()
   const own = allowedOrigins([options.baseUrl], 'baseUrl')
   if (options.auth !== undefined || !parent?.strategies.length) return own
@@ -196,52 +125,10 @@ function strategiesOf(auth: Auth): readonly AuthStrategy[] {
 function retryPolicy(options: RetryOptions | number | undefined, parent: RetryPolicy): RetryPolicy {
   if (options === undefined) return parent
   const given = typeof options === 'number' ? { limit: options } : options
-  if (typeof given !== 'object' || !given) throw invalid('`retry` must be a number or an object, e.g. `{ limit: 3 }`.')
-  checkNames(given, RETRY_OPTIONS)
+  checkNames(given, RETRY)
+  check(given, RETRY, 'retry.')
   const policy = { ...parent, ...picked(given, () => true) }
-  atLeast(0, policy, 'limit')
-  atLeast(0, policy, 'backoffLimit')
-  functions(policy, 'retry.', 'delay', 'shouldRetry')
-  if (!Number.isInteger(policy.limit) || !texts(policy.methods) || !Array.isArray(policy.statusCodes))
-    throw invalid(
-      '`retry.limit` must be a whole number, `retry.methods` an array of names, `retry.statusCodes` one of numbers.',
-    )
   return { ...policy, methods: policy.methods.map((method) => method.toLowerCase()) }
-}
-
-function texts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string')
-}
-
-function functions<T extends object>(options: T, path: string, ...names: (keyof T & string)[]): void {
-  for (const name of names)
-    if (typeof (options[name] ?? invalid) !== 'function') throw invalid(`\`${path}${name}\` must be a function.`)
-}
-
-const LONGEST = 2_147_483_647 // 2^31 - 1; above it, a timer fires at once.
-
-function milliseconds(options: CreateOptions, name: 'timeout' | 'totalTimeout'): number | undefined {
-  const value = options[name]
-  if (value === false) return Number.POSITIVE_INFINITY
-  if (value !== undefined && !(typeof value === 'number' && value > 0 && value <= LONGEST))
-    throw invalid(`\`${name}\` must be milliseconds, from 1 to ${LONGEST}, or false.`)
-  return value
-}
-
-/** @throws LatchkeyError `invalid_option` */
-export function atLeast<K extends string>(
-  least: number,
-  options: { [name in K]?: number },
-  name: K,
-): number | undefined {
-  const value = options[name]
-  if (value !== undefined && !(typeof value === 'number' && value >= least))
-    throw invalid(`\`${name}\` must be a number, ${least} or more.`)
-  return value
-}
-
-function invalid(message: string): LatchkeyError {
-  return new LatchkeyError('invalid_option', message)
 }
 
 function conflict(message: string): CredentialError {

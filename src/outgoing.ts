@@ -1,17 +1,10 @@
 import type { Outgoing } from './attempt.ts'
+import { FETCH, picked, REQUEST, refuseNames } from './check.ts'
 import { LatchkeyError } from './errors.ts'
 import { type BodySource, type Content, contentOf, takeContent } from './http/body.ts'
 import { checkedUrl, parseUrl } from './http/origin.ts'
 import { withinLifetime } from './lifetime.ts'
-import {
-  FETCH_OPTIONS,
-  picked,
-  REQUEST_OPTIONS,
-  type RequestOptions,
-  refuseNames,
-  type Settled,
-  settleRequest,
-} from './options.ts'
+import { type RequestOptions, type Settled, settleRequest } from './options.ts'
 import { travel } from './pipeline.ts'
 import type { Shared } from './shared.ts'
 import type { Awaitable } from './types.ts'
@@ -53,7 +46,7 @@ export function fetchThrough(
         fields: { ...fieldsOf(request), ...picked(init, (name) => name in FIELDS) },
         passDown: {
           ...transportOptions,
-          ...picked(init, (name) => !FETCH_OPTIONS.has(name) && !REQUEST_OPTIONS.has(name)),
+          ...picked(init, (name) => !(name in FETCH) && !(name in REQUEST)),
         },
         redirect: init.redirect ?? explicit(request),
         signal,

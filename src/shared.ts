@@ -1,7 +1,7 @@
 import { LatchkeyError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { type Clock, createClock } from './http/clock.ts'
-import { atLeast, type CreateOptions } from './options.ts'
+import type { CreateOptions } from './options.ts'
 import { type Budget, createBudget } from './retry/budget.ts'
 import { createLimiter } from './throttle/limiter.ts'
 import type { Fetch, Limiter } from './types.ts'
@@ -18,7 +18,7 @@ export interface Shared {
 
 /** Limiter, clocks and retry budgets: made once, shared by everything that extends a client. */
 export function createShared(options: CreateOptions): Shared {
-  const concurrency = atLeast(1, options, 'concurrency')
+  const { concurrency } = options
   const clocks = new Map<string, Clock>()
   const budgets = new Map<string, Budget>()
   let id = 0

@@ -8,7 +8,7 @@ const LAYERS = [
   ['crypto', 'http'],
   ['retry', 'token'],
   ['throttle', 'auth', 'hmac', 'webhooks', 'aws', 'message-signatures', 'oauth', 'storage', 'observe'],
-  ['options', 'shared', 'attempt', 'lifetime', 'pipeline', 'outgoing'],
+  ['check', 'options', 'shared', 'attempt', 'lifetime', 'pipeline', 'outgoing'],
   ['fetch', 'client', 'call', 'common'],
   ['index'],
 ]
