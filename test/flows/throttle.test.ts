@@ -365,6 +365,13 @@ describe('on fake time', () => {
     expect((await answer).status).toBe(200)
   })
 
+  it('T4 a limiter of the user that never refuses gets no call to wait longer than maxWait', async () => {
+    const { sent, transport } = scripted(() => throttled({ 'retry-after': '3600' }))
+    const answer = await fetchOver(transport, { limiter: { run: (_, send) => send() } })(URL_)
+    expect(answer.status).toBe(429)
+    expect(sent).toHaveLength(1)
+  })
+
   it('T28 learns the clock of a server an hour off, once for parallel calls', async () => {
     const seen: number[] = []
     const strategy = {
