@@ -43,7 +43,7 @@ it('an attempt and an answer: enough for a strategy by hand', async () => {
   expect(await strategy.onResponse?.(fakeAnswer(200), attempt)).toBeUndefined()
   expect(await strategy.onResponse?.(fakeAnswer(401), attempt)).toBe('invalid_token')
   expect(await strategy.onResponse?.(fakeAnswer(401), fakeAttempt())).toBeUndefined()
-  apiKey({ in: 'query', name: 'k', value: 'v' }).authenticate(request, attempt)
+  await apiKey({ in: 'query', name: 'k', value: 'v' }).authenticate(request, attempt)
   expect(attempt.url.search).toBe('?k=v')
 })
 
