@@ -26,7 +26,6 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
   if (settled.strategies.length) guardOrigin(asked.url, settled.origins)
 
   const id = shared.nextId()
-  const signal = asked.signal ?? new AbortController().signal
   const honoured: ReplayReason[] = []
   let { strategies } = settled
   let outgoing = asked
@@ -50,7 +49,7 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
     try {
       const response = await shared.limiter.run(limitedCall(), async () => {
         if (notBefore) await breathe()
-        signal.throwIfAborted()
+        attempt.signal.throwIfAborted()
         last?.discard()
         last = undefined
         const request = await attempt.authenticate(strategies)
@@ -62,7 +61,7 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
       attempt.release()
       // The server's own refusal says more than ours that follows from it.
       if (error instanceof RateLimitError && last) return last.response()
-      if (!onTheWire || signal.aborted) throw error
+      if (!onTheWire || asked.signal?.aborted) throw error
       if (await again(outcomeOfFailure(error, settled.retry))) continue
       throw outgoing.failure?.(error) ?? error
     }
@@ -108,7 +107,7 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
       },
       attempt: number,
       order: id,
-      signal,
+      signal: attempt.signal,
       maxWait: settled.maxWait,
       deadlineAt,
       timeout: settled.timeout,
@@ -119,7 +118,7 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
   /** The built-in gate is open by now; whatever limiter the user brought, nothing leaves earlier than the server asked. */
   async function breathe(): Promise<void> {
     const early = notBefore - performance.now()
-    if (early > 0) await sleep(early, signal)
+    if (early > 0) await sleep(early, attempt.signal)
   }
 
   async function observed(request: Request): Promise<Response> {
@@ -177,7 +176,7 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
     const reasons: (ReplayReason | void | false)[] = []
     for (const strategy of strategies)
       if (strategy.onResponse)
-        reasons.push(await abortable(Promise.resolve(strategy.onResponse(answer, attempt)), signal))
+        reasons.push(await abortable(Promise.resolve(strategy.onResponse(answer, attempt)), attempt.signal))
     reasons.push(skewed(answer) && 'clock_skew')
     const reason = reasons.find((candidate) => candidate && !honoured.includes(candidate))
     if (!reason || !outgoing.content.replayable) return false
@@ -208,15 +207,11 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
     const { reason, status } = outcome
     tell({ type: 'retry', number, delay, reason, ...(status && { status }) })
     if (outcome.verdict === 'throttled') notBefore = performance.now() + delay
-    else await sleep(delay, signal)
+    else await sleep(delay, asked.signal)
     return true
   }
 
   function tell(event: RequestEvent): void {
-    try {
-      shared.onEvent?.({ id, method: outgoing.method, url: publicUrl(outgoing.url), ...event })
-    } catch {
-      // Who only listens must not be able to break a request.
-    }
+    shared.onEvent?.({ id, method: outgoing.method, url: publicUrl(outgoing.url), ...event })
   }
 }

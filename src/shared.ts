@@ -25,7 +25,7 @@ export function createShared(options: CreateOptions): Shared {
   return {
     transport: options.fetch,
     limiter: options.limiter ?? createLimiter(concurrency === undefined ? {} : { concurrency }),
-    onEvent: options.onEvent,
+    onEvent: harmless(options.onEvent),
     clockOf: (origin) => kept(clocks, origin, createClock),
     budgetOf: (scope) => kept(budgets, scope, createBudget),
     nextId: () => ++id,
@@ -43,9 +43,21 @@ export function extendShared(parent: Shared, options: CreateOptions): Shared {
   return {
     ...parent,
     transport: options.fetch ?? parent.transport,
-    onEvent: options.onEvent ?? parent.onEvent,
+    onEvent: harmless(options.onEvent) ?? parent.onEvent,
     limiter: options.limiter ?? parent.limiter,
   }
+}
+
+/** Who only listens must not be able to break a request. */
+function harmless(onEvent: OnEvent | undefined): OnEvent | undefined {
+  return (
+    onEvent &&
+    ((event) => {
+      try {
+        onEvent(event)
+      } catch {}
+    })
+  )
 }
 
 // What was learned of a place may be forgotten: it is learned again. A client that meets thousands must not grow with them.

@@ -1,16 +1,16 @@
 /** Resolves after `duration` milliseconds; rejects at once with the signal's reason, and leaves nothing behind. */
-export function sleep(duration: number, signal: AbortSignal): Promise<void> {
+export function sleep(duration: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason)
+    if (signal?.aborted) return reject(signal.reason)
     const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop)
+      signal?.removeEventListener('abort', stop)
       resolve()
     }, duration)
     function stop() {
       clearTimeout(timer)
-      reject(signal.reason)
+      reject(signal?.reason)
     }
-    signal.addEventListener('abort', stop, { once: true })
+    signal?.addEventListener('abort', stop, { once: true })
   })
 }
 

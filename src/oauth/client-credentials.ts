@@ -76,7 +76,7 @@ async function patiently(obtain: () => Promise<AccessToken>): Promise<AccessToke
       const own = Math.random() * 500 * 2 ** attempt
       const wait = Math.max(own, error.retryAt ? error.retryAt - Date.now() : 0)
       if (performance.now() + wait > deadline) throw error
-      await sleep(wait, new AbortController().signal)
+      await sleep(wait)
     }
   }
 }

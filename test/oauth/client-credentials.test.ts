@@ -217,7 +217,11 @@ describe('against oidc-provider', () => {
     const as = await authorizationServer()
     const { url } = await resource(as)
     const events: ClientEvent[] = []
-    await createClient({ baseUrl: url, auth: grant(as.issuer), onEvent: (event) => events.push(event) }).get('')
+    const onEvent = (event: ClientEvent) => {
+      events.push(event)
+      throw new Error('a listener that throws breaks no renewal')
+    }
+    await createClient({ baseUrl: url, auth: grant(as.issuer), onEvent }).get('')
     expect(events[0]).toMatchObject({ type: 'renew', outcome: 'renewed' })
     expect(JSON.stringify(events)).not.toContain(text(await grant(as.issuer).token(context())).slice(0, 8))
   })
