@@ -28,7 +28,7 @@ const rows = [
     code: "export { createClient } from 'latchkey'\nexport { clientCredentials } from 'latchkey/oauth'",
     without: "export { createClient } from 'latchkey'",
     aim: 8,
-    most: 9.2,
+    most: 6.6,
     alien: /hmac\/|idb-keyval|code_verifier/,
   },
   ...(exports['./hmac']

@@ -49,7 +49,7 @@ export function clientCredentials(options: ClientCredentialsOptions): AuthStrate
     const metadata = await server.metadata()
     const secret = await readCredential(clientSecret, 'clientSecret')
     const authentication = authentications[clientAuthentication](secret)
-    return requestToken(metadata, client, () =>
+    return requestToken(() =>
       clientCredentialsGrantRequest(metadata, client, authentication, parameters, server.requestOptions()),
     )
   }

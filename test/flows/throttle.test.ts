@@ -625,6 +625,16 @@ describe('on real servers', () => {
     expect(most).toBeLessThan(16 * 1024 * 1024)
   })
 
+  it('T18 a stream that somebody else already reads is refused before anything is sent, and says why', async () => {
+    const { url, seen } = await api()
+    const body = new Blob(['taken']).stream()
+    body.getReader()
+    await expect(createFetch({ baseUrl: url, auth: auth() })(url, { method: 'PUT', body })).rejects.toMatchObject({
+      code: 'body_not_replayable',
+    })
+    expect(seen).toHaveLength(0)
+  })
+
   it('T18 a Request whose content is larger than maxReplayBytes has one attempt, a smaller one several', async () => {
     const { url, seen } = await api(() => ({ status: 503 }))
     const fetch = createFetch({ baseUrl: url, auth: auth(), maxReplayBytes: 1000, retry: { delay: () => 1 } })
