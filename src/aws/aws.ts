@@ -1,0 +1,6 @@
+export type { AwsCredentials } from './credentials.ts'
+export { type Explanation, explain } from './explain.ts'
+export type { AwsOptions, AwsStrategyOptions } from './options.ts'
+export { type PresignOptions, presign, type SigV4PresignOptions } from './presign.ts'
+export { type SigV4Options, sigv4 } from './sigv4.ts'
+export { presignV4a, type SigV4aOptions, type SigV4aPresignOptions, sigv4a } from './sigv4a.ts'
