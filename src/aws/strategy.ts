@@ -105,6 +105,6 @@ function sendAsSigned(attempt: Attempt, rules: PathRules): void {
 }
 
 /** Goes on at once where nothing has to be awaited: a signature of short content costs no turn. */
-export function when<T, R>(value: Awaitable<T>, next: (value: T) => Awaitable<R>): Awaitable<R> {
+function when<T, R>(value: Awaitable<T>, next: (value: T) => Awaitable<R>): Awaitable<R> {
   return value instanceof Promise ? value.then(next) : next(value)
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
+import aws4 from 'aws4'
 import { expect, it } from 'vitest'
 import { api } from '../servers/api.ts'
 import { authorizationServer, CLIENT_ID, CLIENT_SECRET } from '../servers/authorization.ts'
@@ -17,6 +18,26 @@ const demands: Record<string, (request: Awaited<ReturnType<typeof api>>['seen'][
   hmac: ({ headers, method, url, body }) => {
     const mac = createHmac('sha256', 'secret').update(`${headers['x-timestamp']}${method}${url}${body}`).digest('hex')
     return headers['x-key'] === 'id' && headers['x-signature'] === mac
+  },
+  // Signed again by a library that nobody here wrote, from what came over the wire.
+  aws: ({ headers, method, url, body }) => {
+    const names = /SignedHeaders=([^,]+)/.exec(headers.authorization ?? '')?.[1]?.split(';') ?? []
+    const covered = Object.fromEntries(names.map((name) => [name, String(headers[name])]))
+    const options = {
+      service: 'execute-api',
+      region: 'eu-west-1',
+      method,
+      path: url,
+      host: headers.host,
+      headers: covered,
+      body,
+      extraHeadersToIgnore: { 'content-length': true },
+    }
+    const signed = aws4.sign(options as never, { accessKeyId: 'id', secretAccessKey: 'secret' }).headers as Record<
+      string,
+      string
+    >
+    return signed.Authorization === headers.authorization
   },
   'two-credentials': ({ headers }) => headers['x-api-key'] === 'key' && headers.authorization === 'Bearer token',
   'other-client': ({ headers }) => headers['x-api-key'] === 'key',
@@ -38,6 +59,8 @@ it.each(Object.keys(demands))('examples/%s.ts does what it says', async (name) =
     API_TOKEN: 'token',
     KEY_ID: 'id',
     KEY_SECRET: 'secret',
+    AWS_ACCESS_KEY_ID: 'id',
+    AWS_SECRET_ACCESS_KEY: 'secret',
   }
   const { stdout, stderr } = await run(process.execPath, [`examples/${name}.ts`], { env })
   expect(stderr.replaceAll(/.*ExperimentalWarning.*|.*trace-warnings.*/g, '').trim()).toBe('')

@@ -1,5 +1,6 @@
+import { sigv4 } from '../../src/aws/aws.ts'
 import { hmac } from '../../src/hmac/hmac.ts'
-import { type AuthStrategy, apiKey, basic, type Credential, cookieSession } from '../../src/index.ts'
+import { type AuthStrategy, apiKey, basic, bearer, type Credential, cookieSession, Secret } from '../../src/index.ts'
 
 /** Every kind of secret a strategy holds. A new strategy adds its own here, and is proven by all that runs over them. */
 export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
@@ -7,6 +8,23 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
   'an API key after a prefix': (value) => apiKey({ name: 'Authorization', value, prefix: 'Token ' }),
   'an API key in the query': (value) => apiKey({ in: 'query', name: 'api_key', value }),
   'an API key in a cookie': (value) => apiKey({ in: 'cookie', name: 'key', value }),
+  'a bearer token': (value) => bearer(value),
+  'a secret access key': (value) =>
+    sigv4({
+      service: 's3',
+      region: 'eu-west-1',
+      credentials: async () => ({ accessKeyId: 'id', secretAccessKey: await told(value) }),
+    }),
+  'a session token': (value) =>
+    sigv4({
+      service: 's3',
+      region: 'eu-west-1',
+      credentials: async () => ({
+        accessKeyId: 'id',
+        secretAccessKey: 'another secret',
+        sessionToken: await told(value),
+      }),
+    }),
   'a password': (password) => basic({ username: 'ada', password }),
   'a user name that is a key': (username) => basic({ username, password: '' }),
   'a CSRF token': (value) => cookieSession({ csrf: { from: (typeof value === 'function' ? value : () => value) as () => string } }), // biome-ignore format: one line
@@ -35,4 +53,9 @@ function signer(secret: Credential, passphrase: Credential = 'another passphrase
       headers: { 'X-Key': keyId, 'X-Passphrase': credentials.passphrase, 'X-Signature': signature },
     }),
   })
+}
+
+async function told(credential: Credential): Promise<string> {
+  const value = typeof credential === 'function' ? await credential() : credential
+  return value instanceof Secret ? value.use((text) => text) : value
 }
