@@ -41,7 +41,11 @@ export const REQUEST: Rules = {
 /** What is fixed for a whole client. */
 export const CREATE: Rules = {
   baseUrl: anything,
-  origins: listOf('string', "['https://api.example.com']"),
+  origins: [
+    // Absolute: a page would take anything else for a place on its own origin.
+    (value) => Array.isArray(value) && value.every((item) => /^https?:\/\//i.test(item)),
+    "an array such as ['https://api.example.com']",
+  ],
   concurrency: atLeast(1),
   limiter: [
     (value) => typeof (value as { run?: unknown } | null)?.run === 'function',
@@ -70,7 +74,8 @@ export const FETCH: Rules = named(
 )
 /** Extensions of fetch that are known; on a request, any other name goes down to the transport too. */
 export const TRANSPORT: Rules = named('priority dispatcher next cf client tls proxy unix verbose')
-export const CREATION: Rules = { ...REQUEST, ...CREATE, ...FETCH, ...TRANSPORT }
+/** What every client is made with. */
+export const CREATION: Rules = { ...REQUEST, ...CREATE, ...TRANSPORT }
 
 // What other clients call otherwise, or what would harm here.
 const REFUSED: Record<string, string> = {

@@ -10,7 +10,7 @@ import {
   type Parts,
   passDown,
 } from './call.ts'
-import { CREATION, checkNames } from './check.ts'
+import { CREATION, checkNames, FETCH } from './check.ts'
 import { settle } from './options.ts'
 import { fetchThrough, type LatchkeyFetch, sendable } from './outgoing.ts'
 import { createShared, extendShared } from './shared.ts'
@@ -46,7 +46,7 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'query'] as co
  * const user = await api.get('users/42').json<User>()
  */
 export function createClient(options: ClientOptions = {}): Client {
-  checkNames(options, { ...CREATION, ...KY })
+  checkNames(options, { ...CREATION, ...FETCH, ...KY })
   return clientOf({
     settled: settle(options),
     shared: createShared(options),
@@ -70,7 +70,7 @@ function clientOf(parts: Parts): Client {
 }
 
 function extended(parent: Parts, options: ClientOptions): Parts {
-  checkNames(options, { ...CREATION, ...KY })
+  checkNames(options, { ...CREATION, ...FETCH, ...KY })
   return {
     settled: settle(options, parent.settled),
     shared: extendShared(parent.shared, options),

@@ -47,6 +47,8 @@ describe('options of the client', () => {
     [{ maxReplayBytes: -1 }, /maxReplayBytes/],
     [{ origins: baseUrl }, /origins/],
     [{ origins: ['*'] }, /origins/],
+    [{ origins: ['/api'] }, /origins/],
+    [{ origins: ['//api.example.com'] }, /origins/],
     [{ baseUrl: 'api.example.com' }, /baseUrl/],
     [{ fetch: 'fetch' }, /fetch/],
     [{ onEvent: [] }, /onEvent/],
@@ -206,4 +208,9 @@ it('a masked URL stays masked when the answer was looked into before', async () 
   const response = await createFetch({ baseUrl: origin, auth, retry })('/a?x=1')
   expect([response.url, response.clone().url, response.clone().clone().url]).toEqual(Array(3).fill(`${origin}/a?x=1`))
   expect(await response.text()).toBe('with key')
+})
+
+it('createFetch refuses at creation what belongs to a request, instead of ignoring it', () => {
+  for (const name of ['headers', 'method', 'body', 'json', 'redirect'])
+    expect(() => createFetch({ [name]: {} })).toThrow(`\`${name}\` is not an option`)
 })

@@ -30,7 +30,7 @@ export function apiKey(options: ApiKeyOptions): AuthStrategy {
     throw new LatchkeyError('invalid_option', "`in` of apiKey must be 'header', 'query' or 'cookie'.")
   if (!name || (place !== 'query' && !TOKEN.test(name)))
     throw new LatchkeyError('invalid_option', `\`name\` of apiKey must be the name of a ${place} field or parameter.`)
-  if (place === 'cookie' && typeof document !== 'undefined')
+  if ((place === 'cookie' || /^cookie$/i.test(name)) && typeof document !== 'undefined')
     throw new CredentialError(
       'runtime_unsupported',
       'A browser lets no script set the Cookie header. Use `cookieSession()` for a cookie that the browser holds, or a key in a header.',

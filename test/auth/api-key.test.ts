@@ -121,6 +121,9 @@ describe('refuses at creation', () => {
       expect.objectContaining({ code: 'runtime_unsupported' }),
     )
     expect(() => apiKey({ in: 'header', name: 'key', value: KEY })).not.toThrow()
+    expect(() => apiKey({ name: 'Cookie', value: 'sid=1' })).toThrow(
+      expect.objectContaining({ code: 'runtime_unsupported' }),
+    )
   })
 })
 

@@ -3,7 +3,8 @@ import { createHmac } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import aws4 from 'aws4'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { backEnd } from '../../examples/cookie-session.ts'
 import { api } from '../servers/api.ts'
 import { authorizationServer, CLIENT_ID, CLIENT_SECRET } from '../servers/authorization.ts'
 
@@ -77,6 +78,14 @@ it('examples/service.ts gets its own token', async () => {
   )
   const env = { ...process.env, API_URL: url, ISSUER: as.issuer, CLIENT_ID, CLIENT_SECRET }
   expect((await run(process.execPath, ['examples/service.ts'], { env })).stdout).toContain('Ada')
+})
+
+it('examples/cookie-session.ts proves the page by a header', async () => {
+  const { url, seen } = await api()
+  vi.stubGlobal('document', { cookie: 'XSRF-TOKEN=proof' })
+  onTestFinished(() => void vi.unstubAllGlobals())
+  await backEnd(url).post('orders', { json: {} })
+  expect(seen[0]?.headers['x-xsrf-token']).toBe('proof')
 })
 
 it('the README names every example, and every example it names exists', () => {
