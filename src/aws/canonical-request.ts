@@ -39,7 +39,7 @@ export function canonicalRequest(
   return { text, signedHeaders }
 }
 
-function canonicalPath(path: string, { encodeTwice, normalize }: PathRules): string {
+export function canonicalPath(path: string, { encodeTwice, normalize }: PathRules): string {
   const normal = normalize ? normalized(path) : path || '/'
   if (PLAIN_PATH.test(normal)) return normal
   const encode = encodeTwice ? encodeAll : encodeRest
@@ -47,7 +47,7 @@ function canonicalPath(path: string, { encodeTwice, normalize }: PathRules): str
 }
 
 /** Parameters in one encoding, sorted by name and then by value, each with an equals sign. A plus is a space, as in forms. */
-function canonicalQuery(query: string): string {
+export function canonicalQuery(query: string): string {
   const text = query.startsWith('?') ? query.slice(1) : query
   if (!text) return ''
   const pairs = text
