@@ -1,7 +1,7 @@
 import type { Bytes } from '../types.ts'
 
 /** Argon2id (RFC 9106): `memory` in KiB. */
-export interface Argon2id {
+interface Argon2id {
   readonly algorithm: 'argon2id'
   readonly memory: number
   readonly passes: number
@@ -9,7 +9,7 @@ export interface Argon2id {
 }
 
 /** scrypt (RFC 7914): `cost` is N, a power of two. */
-export interface Scrypt {
+interface Scrypt {
   readonly algorithm: 'scrypt'
   readonly cost: number
   readonly blockSize: number

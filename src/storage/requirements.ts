@@ -12,27 +12,24 @@ export interface Requirements {
   readonly atRest?: StoreTraits['atRest']
 }
 
-/** From least to most, and what offers each. */
-const OFFERS: { readonly [K in keyof Required<Requirements>]: Readonly<Record<StoreTraits[K], string>> } = {
-  durability: {
-    none: 'any store',
-    lazy: 'any store but memoryStore',
-    'process-crash': 'indexedDbStore, sqliteStore or keychainStore',
-    'power-loss': 'indexedDbStore, sqliteStore or keychainStore',
-  },
+const ON_DISK = 'indexedDbStore, sqliteStore or keychainStore'
+const SEALED = 'sealed(store, key)'
+/** From least to most, and what offers it. */
+const RANKS: { readonly [K in keyof Required<Requirements>]: Readonly<Record<StoreTraits[K], string>> } = {
+  durability: { none: '', lazy: ON_DISK, 'process-crash': ON_DISK, 'power-loss': ON_DISK },
   atRest: {
-    none: 'any store',
-    'same-disk-key': 'indexedDbStore, or any store in sealed(store, key)',
-    'os-user': 'keychainStore, or any store in sealed(store, key)',
-    passphrase: "any store in sealed(store, passphrase('…'))",
-    'external-key': 'any store in sealed(store, key), with a key that is kept elsewhere',
+    none: '',
+    'same-disk-key': SEALED,
+    'os-user': `keychainStore or ${SEALED}`,
+    passphrase: SEALED,
+    'external-key': `${SEALED} with a key kept elsewhere`,
     'memory-only': 'memoryStore',
   },
 }
 
 /** True when `a` protects what rests at least as well as `b`. */
 export function protects(a: StoreTraits['atRest'], b: StoreTraits['atRest']): boolean {
-  const ranks = Object.keys(OFFERS.atRest)
+  const ranks = Object.keys(RANKS.atRest)
   return ranks.indexOf(a) >= ranks.indexOf(b)
 }
 
@@ -41,22 +38,20 @@ export function protects(a: StoreTraits['atRest'], b: StoreTraits['atRest']): bo
  * @throws StoreError `requirement_not_met`; LatchkeyError `invalid_option`
  */
 export function meetRequirements(traits: StoreTraits, requires: Requirements | undefined): void {
-  for (const [name, least] of Object.entries(requires ?? {})) {
+  for (const [name, least] of Object.entries(requires ?? {}) as [keyof Requirements, string | undefined][]) {
     if (least === undefined) continue
-    const offers: Readonly<Record<string, string>> | undefined = Object.hasOwn(OFFERS, name)
-      ? OFFERS[name as keyof Requirements]
-      : undefined
-    if (!offers)
-      throw new LatchkeyError('invalid_option', `\`requires.${name}\` is not known. Use \`durability\` or \`atRest\`.`)
+    const offers = (Object.hasOwn(RANKS, name) ? RANKS[name] : {}) as Readonly<Record<string, string>>
     const ranks = Object.keys(offers)
     if (!ranks.includes(least))
-      throw new LatchkeyError('invalid_option', `\`requires.${name}\` must be one of ${ranks.join(', ')}.`)
-    const has = traits[name as keyof Requirements]
-    if (ranks.indexOf(has) < ranks.indexOf(least))
+      throw new LatchkeyError(
+        'invalid_option',
+        `\`requires.${name}\` must be ${ranks.length ? `one of ${ranks.join(', ')}` : '`durability` or `atRest`'}.`,
+      )
+    if (ranks.indexOf(traits[name]) < ranks.indexOf(least))
       throw new StoreError(
         'requirement_not_met',
         traits.backend,
-        `\`requires.${name}\` is '${least}', and this store offers '${has}'. Use ${offers[least]}.`,
+        `\`requires.${name}\` is '${least}', and this store offers '${traits[name]}'. Use ${offers[least]}.`,
       )
   }
 }

@@ -7,7 +7,7 @@ import { Passphrase } from './passphrase.ts'
 export type SealingKey = Uint8Array | CryptoKey | Passphrase | (() => Awaitable<Uint8Array | CryptoKey>)
 
 /** A key that is ready, and how a record names it. */
-export interface ReadyKey {
+interface ReadyKey {
   readonly key: CryptoKey
   /** Absent for a key that may only decrypt: such a key is tried on every record. */
   readonly id: Bytes | undefined

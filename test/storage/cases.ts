@@ -215,7 +215,7 @@ async function written(store: CredentialStore, id: string, value: string, ifVers
   return result.version
 }
 
-export async function increment(store: CredentialStore, id: string): Promise<void> {
+async function increment(store: CredentialStore, id: string): Promise<void> {
   for (let round = 0; round < 1000; round++) {
     const entry = await store.get(id)
     const next = String(Number(text(entry?.value)) + 1)
