@@ -1,5 +1,6 @@
 import { StoreError } from '../errors.ts'
 import type { CredentialStore, Entry, Lease, StoreTraits, Version } from '../types.ts'
+import { meetRequirements, type Requirements } from './requirements.ts'
 
 const TRAITS: StoreTraits = {
   backend: 'memory',
@@ -20,9 +21,11 @@ const LEASE: Lease = { lost: new AbortController().signal, remaining: () => Numb
 /**
  * Credentials in the memory of this process or page, gone with it; nothing is written anywhere.
  *
- * Returns a store whose lock and changes reach only those who hold the same object.
+ * Returns a store whose lock and changes reach only those who hold the same object. `requires` names the least it must do.
+ * @throws StoreError `requirement_not_met`
  */
-export function memoryStore(): CredentialStore {
+export function memoryStore({ requires }: { requires?: Requirements } = {}): CredentialStore {
+  meetRequirements(TRAITS, requires)
   const entries = new Map<string, Entry>()
   const locks = new Map<string, Promise<unknown>>()
   const keyPairs = new Map<string, Promise<CryptoKeyPair>>()
