@@ -36,16 +36,26 @@ let structured: Structured | undefined
 
 /**
  * The fields most servers send: `RateLimit` and `RateLimit-Policy` in all their drafts
- * (draft-ietf-httpapi-ratelimit-headers), and `X-RateLimit-Limit`, `-Remaining`, `-Reset` with their likes. What is malformed
- * counts as absent, and so does everything on an answer that a cache kept.
+ * (draft-ietf-httpapi-ratelimit-headers), with the policies a problem document names, and `X-RateLimit-Limit`, `-Remaining`,
+ * `-Reset` with their likes. What is malformed counts as absent, and so does everything on an answer that a cache kept.
  */
-export const readQuota: ReadQuota = (headers, _status, now) => {
+export const readQuota: ReadQuota = (headers, status, now, peek) => {
   if (cached(headers)) return []
   const counters = () => readCounters(headers, now)
-  // A quarter of the core is a parser that most APIs never need: it is loaded at first sight of a structured field.
-  if (!/["=]/.test(headers.get('ratelimit') ?? '') && !headers.get('ratelimit-policy')?.includes('"')) return counters()
-  const read = ({ readStructured }: Structured) => orElse(readStructured(headers, now), counters)
+  const content = status < 400 || !/problem\+json/i.test(headers.get('content-type') ?? '') ? undefined : peek
+  if (!content && !/["=]/.test(`${headers.get('ratelimit')}`) && !/"/.test(`${headers.get('ratelimit-policy')}`))
+    return counters()
+  const read = ({ readStructured, violated }: Structured) => {
+    const readings = orElse(readStructured(headers, now), counters)
+    return content
+      ? content().then(
+          (text) => violated(text, readings),
+          () => readings,
+        )
+      : readings
+  }
   if (structured) return read(structured)
+  // Its parser weighs a fifth of the core, and few APIs need it: it is loaded at first sight of such a field.
   return import('./structured-fields.ts').then((loaded) => {
     structured = loaded
     return read(loaded)

@@ -66,6 +66,15 @@ function readDictionary(
   return reading({ ...declared, limit, remaining, resetAfter: wait(member('reset')), source })
 }
 
+/** Nothing is left of the policies that a problem document (RFC 9457) calls violated. */
+export function violated(content: string, readings: readonly QuotaReading[]): readonly QuotaReading[] {
+  const problem = attempted(() => JSON.parse(content)) as { 'violated-policies'?: unknown } | null | undefined
+  const listed = problem?.['violated-policies']
+  const names = new Set(Array.isArray(listed) ? listed.filter((name) => typeof name === 'string' && name) : [])
+  const known = readings.map((one) => (names.delete(one.policy) ? { ...one, remaining: 0 } : one))
+  return [...known, ...[...names].flatMap((policy) => reading({ policy, remaining: 0, source: 'violated-policies' }))]
+}
+
 function itemsOf(field: string): Named[] {
   const list: List = attempted(() => parseList(field)) ?? []
   return list.map(([value, parameters]) => {

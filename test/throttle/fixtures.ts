@@ -65,6 +65,22 @@ export const fixtures: readonly Fixture[] = [
   },
   {
     family: 'core',
+    what: 'IETF draft 10, a problem document',
+    status: 429,
+    headers: {
+      'content-type': 'application/problem+json',
+      'ratelimit-policy': '"burst";q=100;w=60,"daily";q=1000;w=86400',
+      ratelimit: '"burst";r=50;t=30',
+    },
+    body: '{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","violated-policies":["daily","other"]}',
+    quota: [
+      { policy: 'burst', remaining: 50 },
+      { policy: 'daily', limit: 1000, remaining: 0 },
+      { policy: 'other', remaining: 0, source: 'violated-policies' },
+    ],
+  },
+  {
+    family: 'core',
     what: 'IETF draft 7',
     headers: { ratelimit: 'limit=100, remaining=50, reset=30', 'ratelimit-policy': '10;w=1, 100;w=60' },
     quota: [

@@ -9,7 +9,7 @@ const LONGEST = 2_147_483_647
 const FIELDS = [
   ...new Set([
     ...fixtures.flatMap(({ headers }) => Object.keys(headers)),
-    ...['retry-after', 'retry-after-ms', 'x-ms-retry-after-ms', 'x-amz-retry-after', 'date', 'age'],
+    ...['content-type', 'retry-after', 'retry-after-ms', 'x-ms-retry-after-ms', 'x-amz-retry-after', 'date', 'age'],
   ]),
 ]
 

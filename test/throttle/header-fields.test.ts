@@ -112,6 +112,21 @@ describe('what every client reads', () => {
     ])
   })
 
+  it.each(['{"violated-policies":"daily"}', '{"violated-policies":[1,null,""]}', 'null', '{"violated-pol', ''])(
+    'a problem document such as %j names no policy',
+    async (body) => {
+      const headers = new Headers({ 'content-type': 'application/problem+json', 'x-ratelimit-remaining': '1' })
+      expect(await readQuota(headers, 429, NOW, async () => body)).toMatchObject([{ policy: 'default', remaining: 1 }])
+    },
+  )
+
+  it('content that cannot be read names no policy', async () => {
+    const headers = new Headers({ 'content-type': 'application/problem+json', 'x-ratelimit-remaining': '1' })
+    const broken = () => Promise.reject(new TypeError('terminated'))
+    for (const read of [readQuota, families, ...table])
+      expect((await read(headers, 429, NOW, broken))[0]).toMatchObject({ remaining: 1 })
+  })
+
   it('fields over several lines are one list', async () => {
     const headers = new Headers()
     headers.append('ratelimit', '"a";r=1;t=1')

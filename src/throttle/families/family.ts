@@ -6,7 +6,8 @@ export interface Said {
   readonly headers: Headers
   readonly status: number
   readonly now: number
-  readonly peek: (() => Promise<string>) | undefined
+  /** The beginning of the content; empty where it cannot be had. */
+  content(): Promise<string>
   text(field: string): string | undefined
   /** A whole number. */
   count(field: string): number | undefined
@@ -35,8 +36,9 @@ export function family(
     const text = (field: string) => headers.get(field) ?? undefined
     const wait = (field: string) => waitOf(text(field)?.trim() ?? '', headers, now)
     const count = (field: string) => countOf(text(field))
-    const readings = read({ headers, status, now, peek, text, count, wait })
-    const orElse = (found: Readings) => (found.length ? found : readQuota(headers, status, now))
+    const content = async () => (await peek?.().catch(() => '')) ?? ''
+    const readings = read({ headers, status, now, content, text, count, wait })
+    const orElse = (found: Readings) => (found.length ? found : readQuota(headers, status, now, peek))
     return readings instanceof Promise ? readings.then(orElse) : orElse(readings)
   }
   return Object.assign(profile, { family: name, sent })

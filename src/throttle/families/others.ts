@@ -8,7 +8,7 @@ export const github: Family = family('GitHub', ['x-github-request-id', 'x-rateli
   const readings = primary ? [{ ...primary, policy: said.text('x-ratelimit-resource') ?? 'core' }] : []
   const unexplained = (said.status === 403 || said.status === 429) && primary?.remaining !== 0
   if (!unexplained || waitHint(said.headers) !== undefined) return readings
-  const secondary = /secondary rate|abuse detection/i.test((await said.peek?.()) ?? '')
+  const secondary = /secondary rate|abuse detection/i.test(await said.content())
   if (!secondary && said.status !== 429) return readings
   // The least GitHub asks for where it names no time.
   return [...readings, ...reading({ policy: 'secondary', remaining: 0, resetAfter: 60_000, source: 'content' })]

@@ -14,8 +14,8 @@ export const shopify: Family = family('Shopify REST', ['x-shopify-shop-api-call-
 export const shopifyGraphql: Family = family(
   'Shopify GraphQL',
   () => false,
-  async ({ peek }) => {
-    const status = /"throttleStatus"\s*:\s*\{[^{}]*\}/.exec((await peek?.()) ?? '')?.[0] ?? ''
+  async ({ content }) => {
+    const status = /"throttleStatus"\s*:\s*\{[^{}]*\}/.exec(await content())?.[0] ?? ''
     const count = (name: string) => countOf(new RegExp(`"${name}"\\s*:\\s*(\\d+(?:\\.\\d+)?)`).exec(status)?.[1])
     const [limit, rate] = [count('maximumAvailable'), count('restoreRate')]
     const window = limit && rate ? Math.ceil((limit / rate) * 1000) : undefined
