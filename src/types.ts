@@ -141,6 +141,25 @@ export interface Limiter {
   limits?(): readonly LimitState[]
 }
 
+/** What an answer says of the API's version. */
+export interface VersionNotice {
+  /** The version that answered, in the server's words. */
+  readonly version?: string
+  /** Milliseconds since the epoch: deprecated since or from then on (RFC 9745). */
+  readonly deprecatedAt?: number
+  /** Milliseconds since the epoch: likely gone from then on (RFC 8594). */
+  readonly sunsetAt?: number
+  /** Where to read more, and what comes after: targets of `deprecation`, `sunset` and `successor-version` links (RFC 8288). */
+  readonly links?: Readonly<Record<string, string>>
+}
+
+/** Asks for one version of an API, and notices what the answers say of it. */
+export interface ApiVersion {
+  ask(request: { readonly url: URL; readonly headers: Headers }): { readonly url: URL; readonly headers: Headers }
+  /** Undefined when there is nothing new to tell. */
+  seen(headers: Headers, url: URL): VersionNotice | undefined
+}
+
 declare const versionBrand: unique symbol
 /** Opaque; new on every successful write, never used again. */
 export type Version = string & { readonly [versionBrand]: true }
