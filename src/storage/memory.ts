@@ -1,4 +1,5 @@
 import type { CredentialStore, Entry, Lease, StoreTraits, Version } from '../types.ts'
+import { meetRequirements, type Requirements } from './requirements.ts'
 import { turns } from './turns.ts'
 
 const TRAITS: StoreTraits = {
@@ -17,9 +18,11 @@ const LEASE: Lease = { lost: new AbortController().signal, remaining: () => Numb
 /**
  * Credentials in the memory of this process or page, gone with it; nothing is written anywhere.
  *
- * Returns a store whose lock and changes reach only those who hold the same object.
+ * Returns a store whose lock and changes reach only those who hold the same object. `requires` names the least it must do.
+ * @throws StoreError `requirement_not_met`
  */
-export function memoryStore(): CredentialStore {
+export function memoryStore({ requires }: { requires?: Requirements } = {}): CredentialStore {
+  meetRequirements(TRAITS, requires)
   const entries = new Map<string, Entry>()
   const inTurn = turns(TRAITS.backend)
   const keyPairs = new Map<string, Promise<CryptoKeyPair>>()

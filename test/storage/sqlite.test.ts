@@ -15,6 +15,23 @@ storeContract('sqlite', async () => {
   return [sqliteStore({ path }), sqliteStore({ path })]
 })
 
+storeContract('sqlite with a key', async () => {
+  const [path, key] = [newPath(), new Uint8Array(32).fill(7)]
+  return [sqliteStore({ path, key }), sqliteStore({ path, key })]
+})
+
+it('P10 without a key it refuses who asks for protection at rest; with one it says what it gives', () => {
+  const path = newPath()
+  expect(() => sqliteStore({ path, requires: { atRest: 'external-key' } })).toThrow(
+    expect.objectContaining({ code: 'requirement_not_met' }),
+  )
+  const key = new Uint8Array(32)
+  expect(sqliteStore({ path, key, requires: { atRest: 'external-key' } }).traits).toMatchObject({
+    backend: 'sqlite',
+    durability: 'power-loss',
+  })
+})
+
 describe('the sqlite file', () => {
   it('is made for its user alone, with all that stands beside it', async () => {
     const folder = join(newFolder(), 'made', 'here')

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { clearInterval, setInterval } from 'node:timers'
 import type { CredentialStore, Entry, Lease, StoreTraits, Version } from '../../types.ts'
 import { recordKey } from '../record-key.ts'
+import { meetRequirements, type Requirements } from '../requirements.ts'
+import { type SealingKey, sealed } from '../sealed.ts'
 import { poll, turns } from '../turns.ts'
 import { type Database, openDatabase, type Row } from './database.ts'
 import { busyError, failed, isBusy, storeError } from './failure.ts'
@@ -17,6 +19,10 @@ export interface SqliteStoreOptions {
    * `~/Library/Application Support`, on Windows of `%LOCALAPPDATA%`.
    */
   path?: string
+  /** Seals every record, as `sealed(store, key)` does. Default: none, so whoever reads the file reads the records. */
+  key?: SealingKey | readonly SealingKey[]
+  /** The least this store must do; checked at once. Default: `{}`. */
+  requires?: Requirements
 }
 
 /** A store that holds files open; after `close` every call rejects with `closed`. */
@@ -56,12 +62,22 @@ const LEASE: Lease = { lost: new AbortController().signal, remaining: () => Numb
  * Credentials in a SQLite file of this user, shared by all processes and threads that give the same path; Node 22.13, Deno
  * and Bun.
  *
- * Readable by whoever can read the file: wrap it in `sealed`, or give `key`. Not for network drives.
- *
- * Its calls reject with StoreError: `unavailable`, `corrupt`, `quota`, `too_large`, `closed`, `lock_timeout`, or
- * `requirement_not_met` when others may open the file.
+ * Without `key`, whoever can read the file reads the records. Not for network drives. Its calls reject with StoreError:
+ * `unavailable`, `corrupt`, `quota`, `too_large`, `closed`, `lock_timeout`, or `requirement_not_met` when others may open
+ * the file.
+ * @throws StoreError `requirement_not_met`; LatchkeyError `invalid_option`
  */
-export function sqliteStore({ name = 'latchkey', path = defaultPath(name) }: SqliteStoreOptions = {}): ClosableStore {
+export function sqliteStore(options: SqliteStoreOptions = {}): ClosableStore {
+  const { name = 'latchkey', path = defaultPath(name), key, requires = {} } = options
+  if (!key) {
+    meetRequirements(TRAITS, requires)
+    return plainStore(path)
+  }
+  const store = plainStore(path)
+  return { ...sealed(store, key, { requires }), close: store.close }
+}
+
+function plainStore(path: string): ClosableStore {
   const inTurn = turns(TRAITS.backend)
   const watched = new Map<string, Watched>()
   let opened: Opened | undefined
