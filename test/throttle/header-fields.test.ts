@@ -124,7 +124,7 @@ describe('what every client reads', () => {
     const headers = new Headers({ 'content-type': 'application/problem+json', 'x-ratelimit-remaining': '1' })
     const broken = () => Promise.reject(new TypeError('terminated'))
     for (const read of [readQuota, families, ...table])
-      expect((await read(headers, 429, NOW, broken))[0]).toMatchObject({ remaining: 1 })
+      expect((await read(headers, 403, NOW, broken))[0]).toMatchObject({ remaining: 1 })
   })
 
   it('fields over several lines are one list', async () => {
