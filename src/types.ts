@@ -155,6 +155,25 @@ export interface Limiter {
   limits?(): readonly LimitState[]
 }
 
+/** What an answer says of the API's version. */
+export interface VersionNotice {
+  /** The version that answered, in the server's words. */
+  readonly version?: string
+  /** Milliseconds since the epoch: deprecated since or from then on (RFC 9745). */
+  readonly deprecatedAt?: number
+  /** Milliseconds since the epoch: likely gone from then on (RFC 8594). */
+  readonly sunsetAt?: number
+  /** Where to read more, and what comes after: targets of `deprecation`, `sunset` and `successor-version` links (RFC 8288). */
+  readonly links?: Readonly<Record<string, string>>
+}
+
+/** Asks for one version of an API, and notices what the answers say of it. */
+export interface ApiVersion {
+  ask(request: { readonly url: URL; readonly headers: Headers }): { readonly url: URL; readonly headers: Headers }
+  /** Undefined when there is nothing new to tell. */
+  seen(headers: Headers, url: URL): VersionNotice | undefined
+}
+
 declare const versionBrand: unique symbol
 /** Opaque; new on every successful write, never used again. */
 export type Version = string & { readonly [versionBrand]: true }
@@ -188,7 +207,8 @@ export interface StoreTraits {
   readonly atRest: 'none' | 'memory-only' | 'same-disk-key' | 'os-user' | 'passphrase' | 'external-key'
   /** Who ends the lock of a dead holder: the realm, the browser, the kernel, or a lease that runs out. */
   readonly lock: 'realm' | 'origin' | 'kernel' | 'lease'
-  readonly notify: 'push' | 'none'
+  /** How `subscribe` hears of others: at once, by asking again and again, or not at all. */
+  readonly notify: 'push' | 'poll' | 'none'
   /** Largest value in bytes; Infinity where only memory or disk end it. */
   readonly maxBytes: number
 }
