@@ -1,7 +1,7 @@
-import type { CredentialStore, Entry, StoreTraits, Version } from '../types.ts'
+import type { CredentialStore, Entry, Lease, StoreTraits, Version } from '../types.ts'
 import { createListeners } from './listeners.ts'
-import { createRealmLock } from './realm-lock.ts'
 import { meetRequirements, type Requirements } from './requirements.ts'
+import { turns } from './turns.ts'
 
 const TRAITS: StoreTraits = {
   backend: 'memory',
@@ -13,6 +13,9 @@ const TRAITS: StoreTraits = {
   maxBytes: Number.POSITIVE_INFINITY,
 }
 
+/** Never ends before its task: the holder and the store die together. */
+const LEASE: Lease = { lost: new AbortController().signal, remaining: () => Number.POSITIVE_INFINITY }
+
 /**
  * Credentials in the memory of this process or page, gone with it; nothing is written anywhere.
  *
@@ -22,6 +25,7 @@ const TRAITS: StoreTraits = {
 export function memoryStore({ requires }: { requires?: Requirements } = {}): CredentialStore {
   meetRequirements(TRAITS, requires)
   const entries = new Map<string, Entry>()
+  const inTurn = turns(TRAITS.backend)
   const keyPairs = new Map<string, Promise<CryptoKeyPair>>()
   const { tell, subscribe } = createListeners()
   let writes = 0
@@ -50,7 +54,7 @@ export function memoryStore({ requires }: { requires?: Requirements } = {}): Cre
       tell(id, null)
       return 'deleted'
     },
-    lock: createRealmLock(TRAITS.backend),
+    lock: (id, task, options) => inTurn(id, () => task(LEASE), options),
     subscribe,
     keyPair(id, make) {
       const pair = keyPairs.get(id) ?? make()

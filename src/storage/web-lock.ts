@@ -1,40 +1,50 @@
 import { StoreError } from '../errors.ts'
-import type { CredentialStore } from '../types.ts'
-import { bounded, createRealmLock, LEASE, lockTimeout, WAIT } from './realm-lock.ts'
+import type { CredentialStore, Lease } from '../types.ts'
+import { LONGEST_TIMER, patienceFor, turns } from './turns.ts'
+
+/** The browser ends the lock with its holder's life, and no sooner. */
+const LEASE: Lease = { lost: new AbortController().signal, remaining: () => Number.POSITIVE_INFINITY }
 
 /** True where tabs and workers of an origin can exclude each other; elsewhere, a lock reaches no further than its page. */
 export function hasWebLocks(): boolean {
   return typeof globalThis.navigator?.locks?.request === 'function'
 }
 
-/**
- * Web Locks: the browser frees what a closed or crashed holder had. The wait is bounded, and nobody steals: the holder would go
- * on writing.
- */
+/** Web Locks (w3.org/TR/web-locks), with a bounded wait. Nobody steals: the old holder would go on writing. */
 export function createWebLock(prefix: string, backend: string): CredentialStore['lock'] {
-  if (!hasWebLocks()) return createRealmLock(backend)
-  return async (id, task, { wait = WAIT, signal } = {}) => {
-    const patience = bounded(wait, signal, backend)
+  if (!hasWebLocks()) {
+    const inTurn = turns(backend)
+    return (id, task, options) => inTurn(id, () => task(LEASE), options)
+  }
+  return async (id, task, options) => {
+    const { until, signal, over } = patienceFor(backend, options)
+    signal?.throwIfAborted()
+    const control = new AbortController()
+    const stop = () => control.abort(signal?.reason)
+    signal?.addEventListener('abort', stop)
+    const wait = until - performance.now()
+    const timer = wait <= LONGEST_TIMER ? setTimeout(() => control.abort(over()), wait) : undefined
+    const waited = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', stop)
+    }
     let granted = false
-    // The platform refuses a signal beside `ifAvailable`; without a wait, there is nothing to abort.
-    const options = wait > 0 ? { signal: patience.signal } : { ifAvailable: true }
     try {
-      return await navigator.locks.request(`${prefix}${id}`, options, (lock) => {
-        if (!lock) throw lockTimeout(wait, backend)
+      return await navigator.locks.request(`${prefix}${id}`, { signal: control.signal }, () => {
         granted = true
-        patience.end()
+        waited()
         return task(LEASE)
       })
     } catch (error) {
-      if (granted || error instanceof StoreError) throw error
-      if (patience.signal.aborted) throw patience.signal.reason
+      if (granted) throw error
+      if (control.signal.aborted) throw control.signal.reason
       throw new StoreError(
         'unavailable',
         backend,
         'This page may not use locks: a sandboxed frame, or a page that is being closed. Use memoryStore.',
       )
     } finally {
-      patience.end()
+      waited()
     }
   }
 }
