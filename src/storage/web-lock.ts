@@ -1,5 +1,6 @@
 import { StoreError } from '../errors.ts'
 import type { CredentialStore, Lease } from '../types.ts'
+import { recordKey } from './record-key.ts'
 import { LONGEST_TIMER, patienceFor, turns } from './turns.ts'
 
 /** The browser ends the lock with its holder's life, and no sooner. */
@@ -30,7 +31,7 @@ export function createWebLock(prefix: string, backend: string): CredentialStore[
     }
     let granted = false
     try {
-      return await navigator.locks.request(`${prefix}${id}`, { signal: control.signal }, () => {
+      return await navigator.locks.request(`${prefix}${recordKey(id)}`, { signal: control.signal }, () => {
         granted = true
         waited()
         return task(LEASE)
