@@ -49,8 +49,22 @@ export interface Attempt {
   readonly signal: AbortSignal
   /** Milliseconds since the epoch, by the server's clock. The only clock a strategy may read. */
   now(): number
+  /**
+   * How to say what was signed, should the server refuse it and somebody ask with `explain()`. `said` is the text of the
+   * server's answer, where it can still be read. What other strategies placed is taken out of it afterwards, the rest is yours.
+   */
+  explain(make: (said: string) => Awaitable<Explanation>): void
   /** Tells `onEvent` what only the strategy knows. Never put a secret in an event. */
   report(event: ClientEvent): void
+}
+
+/** What the credentials of a refused request were made from. No secret is in it. */
+export interface Explanation {
+  /** The request in the form that the scheme gives it, where it has one of several lines. */
+  readonly canonicalRequest?: string
+  readonly stringToSign: string
+  /** Where the server sent its own: the lines that differ, ours after `-` and the server's after `+`. Empty when none do, so that it must be the secret. */
+  readonly difference?: string
 }
 
 /** What came back, as a strategy or limiter may see it. */
