@@ -17,6 +17,9 @@ const text = (value: Uint8Array | undefined) => new TextDecoder().decode(value)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const pause = (duration: number) => new Promise((resolve) => setTimeout(resolve, duration))
 
+// A test that is killed leaves its children behind: none of them lives longer than it has to.
+if (!workerData) setTimeout(() => process.exit(), 60_000).unref()
+
 const tasks = {
   /** Adds 1 to the record, `times` times, by compare-and-set alone. */
   async increment(store: CredentialStore) {
