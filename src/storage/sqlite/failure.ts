@@ -13,7 +13,7 @@ const RESULTS: readonly (readonly [code: number, text: RegExp, name: Failure])[]
   [18, /too big/, 'too big'],
   [26, /not a database/, 'corrupt'],
 ]
-type Failure = 'busy' | 'readonly' | 'corrupt' | 'full' | 'closed to us' | 'too big'
+type Failure = 'busy' | 'readonly' | 'corrupt' | 'full' | 'closed to us' | 'too big' | 'not allowed'
 
 const WORDS: Record<Failure, readonly [StoreErrorCode, string]> = {
   busy: ['unavailable', 'was busy for 5 s: another process is in the middle of a write and does not go on. Try again.'],
@@ -21,6 +21,10 @@ const WORDS: Record<Failure, readonly [StoreErrorCode, string]> = {
   corrupt: ['corrupt', 'is damaged or no database. Nothing was changed: restore it, or move it away to start anew.'],
   full: ['quota', 'could not grow: the disk is full. The old record stands.'],
   'closed to us': ['unavailable', 'could not be opened: check that its folder is there and yours.'],
+  'not allowed': [
+    'unavailable',
+    'is closed to this program by Deno. Run it with --allow-read, --allow-write and --allow-sys; the default path needs --allow-env too.',
+  ],
   'too big': ['too_large', 'takes no value of this size.'],
 }
 
@@ -48,6 +52,7 @@ export function failed(code: StoreErrorCode, message: string): StoreError {
 function failureOf(error: unknown): Failure | undefined {
   if (!(error instanceof Error)) return undefined
   const { code, errcode } = error as { code?: unknown; errcode?: unknown }
+  if (error.name === 'NotCapable') return 'not allowed'
   if (code === 'ENOSPC' || code === 'EDQUOT') return 'full'
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return 'readonly'
   if (code !== 'ERR_SQLITE_ERROR') return undefined
