@@ -1,9 +1,13 @@
+import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { StoreError, type StoreErrorCode } from '../../errors.ts'
 
 const BACKEND = 'sqlite'
 
 /** SQLite's primary result codes (sqlite.org/rescode.html), and the text of each for engines that give no number. */
 const RESULTS: readonly (readonly [code: number, text: RegExp, name: Failure])[] = [
+  // What a statement names is gone: the schema is damaged.
+  [1, /^no such (table|column)/, 'corrupt'],
   [5, /^database is locked/, 'busy'],
   [6, /^database table is locked/, 'busy'],
   [8, /readonly database/, 'readonly'],
@@ -36,7 +40,8 @@ export function isBusy(error: unknown): boolean {
 /** What SQLite or the file system said, in our words; none of its own, for they may quote a value. */
 export function storeError(error: unknown, path: string): StoreError {
   if (error instanceof StoreError) return error
-  const failure = failureOf(error)
+  const said = failureOf(error)
+  const failure = (!said || said === 'closed to us') && isFull(path) ? 'full' : said
   if (failure) return new StoreError(WORDS[failure][0], BACKEND, `${path} ${WORDS[failure][1]}`)
   return new StoreError('unavailable', BACKEND, `${path} could not be used${detail(error)}. Try again.`)
 }
@@ -60,6 +65,15 @@ function failureOf(error: unknown): Failure | undefined {
   return RESULTS.find(([result, text]) =>
     typeof errcode === 'number' ? (errcode & 255) === result : text.test(error.message),
   )?.[2]
+}
+
+/** Without room for its index, SQLite calls it a fault of input and output. */
+function isFull(path: string): boolean {
+  try {
+    return statfsSync(dirname(path)).bavail === 0
+  } catch {
+    return false
+  }
 }
 
 /** Codes are words of a fixed list; messages may hold anything. */
