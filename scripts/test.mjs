@@ -6,8 +6,17 @@ import { delimiter, join } from 'node:path'
 /** Projects of vitest.config.ts that need programs of the machine, and the Debian packages that bring them. */
 const needs = {
   debian: {
-    programs: ['chromium', 'firefox-esr', 'WebKitWebDriver', 'xvfb-run', 'haproxy', 'redis-server'],
-    packages: 'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy redis-server',
+    programs: [
+      'chromium',
+      'firefox-esr',
+      'WebKitWebDriver',
+      'xvfb-run',
+      'haproxy',
+      'lighttpd',
+      'apache2',
+      'redis-server',
+    ],
+    packages: 'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy lighttpd apache2 redis-server',
   },
   swift: {
     programs: ['swift-proxy-server', 'swift-object-server', 'memcached'],

@@ -56,6 +56,6 @@ export function response(hash: Hash, a1: string, turn: Turn, a2: string): string
 }
 
 /** What stands between the two hashes. */
-export function turnText({ nonce, qop, nc, cnonce }: Turn): (string | Bytes)[] {
+function turnText({ nonce, qop, nc, cnonce }: Turn): (string | Bytes)[] {
   return [asReceived(nonce), qop ? `:${nc}:${cnonce}:${qop}` : '']
 }
