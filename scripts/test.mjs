@@ -15,8 +15,11 @@ const needs = {
       'lighttpd',
       'apache2',
       'redis-server',
+      'gnome-keyring-daemon',
+      'dbus-daemon',
     ],
-    packages: 'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy lighttpd apache2 redis-server',
+    packages:
+      'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy lighttpd apache2 redis-server dbus gnome-keyring',
   },
   swift: {
     programs: ['swift-proxy-server', 'swift-object-server', 'memcached'],
