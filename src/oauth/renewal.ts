@@ -2,10 +2,16 @@
 import { OAuthError } from '../errors.ts'
 import type { RenewEvent } from '../events.ts'
 import { abortable } from '../timing.ts'
-import type { AccessToken, TokenContext, TokenSource } from '../types.ts'
+import type { AccessToken, Challenge, TokenContext, TokenSource } from '../types.ts'
 
-/** Gives a token that is not the refused one. Runs on its own time: no caller's signal reaches it. */
-export type Obtain = (refused: AccessToken | undefined) => Promise<AccessToken>
+/** Gives a token that is not the one to be replaced. Runs on its own time: no caller's signal reaches it. */
+export type Obtain = (replaced: AccessToken | undefined, report: TokenContext['report']) => Promise<AccessToken>
+
+export interface Renewal extends TokenSource {
+  renew(refused: AccessToken, challenge: readonly Challenge[], context: TokenContext): Promise<boolean>
+  /** Nothing that was held is given any more: somebody signed in or out. */
+  forget(): void
+}
 
 interface Held {
   readonly token: AccessToken
@@ -25,7 +31,7 @@ export const FLIGHT_TIME = 30_000
 const WINDOW = 60_000
 const COOL_DOWN = 10_000
 
-export function createRenewal(obtain: Obtain): TokenSource {
+export function createRenewal(obtain: Obtain): Renewal {
   let held: Held | undefined
   let flight: Flight | undefined
   /** Nobody asks the server before: it said so, or a renewal in the background has just failed. */
@@ -36,12 +42,16 @@ export function createRenewal(obtain: Obtain): TokenSource {
     async token(context) {
       const good = usable(undefined)
       const now = performance.now()
-      if (good && now >= good.dueAt && !flight && now >= restsUntil) start(context, undefined)
+      if (good && now >= good.dueAt && !flight && now >= restsUntil) start(context, good.token)
       return good?.token ?? join(context, undefined)
     },
     async renew(refused, _, context) {
       const token = await join(context, refused)
       return !same(token, refused)
+    },
+    forget() {
+      held = lastError = flight = undefined
+      restsUntil = 0
     },
   }
 
@@ -50,9 +60,11 @@ export function createRenewal(obtain: Obtain): TokenSource {
       const good = usable(refused)
       if (good) return good.token
       if (!flight && lastError?.retryAt && performance.now() < restsUntil) throw lastError
-      const shared = flight ?? start(context, refused)
+      const others = flight
+      const shared = others ?? start(context, refused)
       const token = await Promise.race([abortable(shared.promise, context.signal), ownTimer(shared, context.signal)])
-      if (token) return token
+      // Who began it may not have known that the token it found is the refused one.
+      if (token && !(others && refused && same(token, refused))) return token
       if (flight === shared) flight = undefined
     }
   }
@@ -65,15 +77,17 @@ export function createRenewal(obtain: Obtain): TokenSource {
 
   function start(context: TokenContext, refused: AccessToken | undefined): Flight {
     const began = performance.now()
-    const promise = obtain(refused).then(
+    const promise = obtain(refused, (event) => context.report(event)).then(
       (token) => {
-        held = hold(token)
-        lastError = undefined
+        if (flight === started) {
+          held = hold(token)
+          lastError = undefined
+        }
         end('renewed')
         return token
       },
       (error) => {
-        lastError = error instanceof OAuthError ? error : undefined
+        if (flight === started) lastError = error instanceof OAuthError ? error : undefined
         const wait = lastError?.retryAt ? lastError.retryAt - Date.now() : COOL_DOWN
         restsUntil = performance.now() + wait
         end('failed', error?.code)
@@ -111,7 +125,7 @@ function hold(token: AccessToken): Held {
   const left = token.expiresAt - Date.now()
   const window = Math.min(left * 0.2, WINDOW)
   // Not all processes that were given a token at the same time shall renew it at the same time.
-  return { token, dueAt: now + left - window * (1 + Math.random() * 0.25), endsAt: now + left }
+  return { token, dueAt: now + left - window * (1 - Math.random() * 0.25), endsAt: now + left }
 }
 
 /** The clock on the wall goes on while the machine sleeps, the other may not. */

@@ -46,3 +46,31 @@ export function refused(error: string, response: { status: number; headers: Head
     retryAt: wait === undefined ? undefined : Date.now() + wait,
   })
 }
+
+/** The server is not the one that was configured, or lacks what was asked of it. */
+export function invalidIssuer(message: string): OAuthError {
+  return new OAuthError('issuer_invalid', message)
+}
+
+/** Somebody must sign in first: there is no session. */
+export function signedOut(): OAuthError {
+  return new OAuthError('interaction_required', 'Nobody is signed in. Sign in first, then call again.')
+}
+
+/** The refresh token was refused: what is left of the session are access tokens until they end. */
+export function ended(reason: 'refused' | 'answer_lost' | undefined): OAuthError {
+  return new OAuthError(
+    'session_ended',
+    reason === 'answer_lost'
+      ? 'The session is over: an answer of the server was lost that held the next refresh token. Sign in again.'
+      : reason
+        ? 'The session is over: the server no longer takes its refresh token. Sign in again.'
+        : 'The session is over: its access token has ended, and the server gave no refresh token. Sign in again.',
+    { error: 'invalid_grant', reason },
+  )
+}
+
+/** Nobody asks before: the server said so, or somebody else is at it. */
+export function resting(retryAt: number | undefined): OAuthError {
+  return new OAuthError('token_unavailable', `No token can be had now. ${ADVICE.token_unavailable}`, { retryAt })
+}
