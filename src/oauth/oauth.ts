@@ -1,3 +1,7 @@
 export { OAuthError, type OAuthErrorCode } from '../errors.ts'
+export type { Accounts } from './accounts.ts'
 export { type ClientCredentialsOptions, clientCredentials } from './client-credentials.ts'
+export { type RefreshTokenOptions, refreshToken } from './refresh-token.ts'
 export type { AuthorizationServer, ServerOptions } from './server.ts'
+export type { Login, TokenWish } from './session-grant.ts'
+export type { OnChallenge, StepUp } from './strategy.ts'
