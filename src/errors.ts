@@ -23,6 +23,7 @@ export type OAuthErrorCode =
   | 'token_unavailable'
   | 'client_misconfigured'
   | 'issuer_invalid'
+  | 'callback_invalid'
   | 'session_ended'
   | 'interaction_required'
 

@@ -85,6 +85,7 @@ async function discover(identifier: string, fetch: Fetch): Promise<Authorization
     if (!metadata.token_endpoint)
       throw invalidIssuer('The metadata has no `token_endpoint`. Give `metadata` where there is no discovery.')
     secure(parseUrl(metadata.token_endpoint, 'token_endpoint'))
+    keepAtHome(metadata, issuer)
     return metadata
   }
   throw invalidIssuer(
@@ -118,8 +119,19 @@ async function read(issuer: URL, response: Response): Promise<AuthorizationServe
   }
 }
 
-/** Client credentials and tokens never travel in clear text beyond this machine. */
-function secure(url: URL): void {
+/** What came in clear text may name no other origin: whoever can change it must not get the credentials. */
+function keepAtHome(metadata: AuthorizationServer, issuer: URL): void {
+  if (issuer.protocol === 'https:') return
+  for (const [name, place] of Object.entries(metadata))
+    if (name.endsWith('_endpoint') && parseUrl(String(place), name).origin !== issuer.origin)
+      throw invalidIssuer(`\`${name}\` is on another origin than the issuer, whose metadata did not come over https.`)
+}
+
+/**
+ * Client credentials and tokens never travel in clear text beyond this machine.
+ * @throws CredentialError `insecure_url`
+ */
+export function secure(url: URL): void {
   if (url.protocol !== 'https:' && !isLoopback(url.hostname))
     throw new CredentialError('insecure_url', `Client credentials are not sent over http to ${url.host}. Use https.`)
 }

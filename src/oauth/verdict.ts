@@ -9,6 +9,9 @@ const VERDICTS: Record<string, OAuthErrorCode> = {
   consent_required: 'interaction_required',
   account_selection_required: 'interaction_required',
   mfa_required: 'interaction_required',
+  unmet_authentication_requirements: 'interaction_required',
+  access_denied: 'interaction_required',
+  expired_token: 'interaction_required',
   temporarily_unavailable: 'token_unavailable',
   server_error: 'token_unavailable',
   slow_down: 'token_unavailable',
@@ -19,6 +22,7 @@ const ADVICE: Record<OAuthErrorCode, string> = {
   token_unavailable: 'Try again later.',
   client_misconfigured: 'Check client id, client secret, scope and what the server allows this client.',
   issuer_invalid: 'Check `issuer`.',
+  callback_invalid: 'Start the sign-in again.',
   session_ended: 'The grant is used up or revoked: sign in again.',
   interaction_required: 'The user must be asked: sign in again.',
 }
@@ -51,6 +55,11 @@ export function refused(error: string, response: { status: number; headers: Head
 /** The server is not the one that was configured, or lacks what was asked of it. */
 export function invalidIssuer(message: string): OAuthError {
   return new OAuthError('issuer_invalid', message)
+}
+
+/** What came back from a sign-in is no answer to one that was started here: nothing was exchanged for it. */
+export function invalidCallback(what: string): OAuthError {
+  return new OAuthError('callback_invalid', `${what} ${ADVICE.callback_invalid}`)
 }
 
 /** Somebody must sign in first: there is no session. */
