@@ -30,14 +30,14 @@ export interface RenewEvent {
 }
 
 /** A renewed token could not be written to its store. It is used, and written before the next renewal. */
-export interface UnsavedEvent {
+interface UnsavedEvent {
   readonly type: 'unsaved'
   /** The error's code. */
   readonly code: StoreErrorCode
 }
 
 /** The server no longer takes the refresh token. Told once: what is left are access tokens until they end. */
-export interface SessionEndedEvent {
+interface SessionEndedEvent {
   readonly type: 'session_ended'
   readonly reason: 'refused' | 'answer_lost'
 }
