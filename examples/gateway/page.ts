@@ -92,5 +92,7 @@ function told(event: ClientEvent): string {
   if (event.type === 'wait') return `held back (${event.reason}), ${ms(event.duration)}`
   if (event.type === 'retry') return `again in ${ms(event.delay)} (${event.reason})`
   if (event.type === 'replay') return `again at once (${event.reason})`
+  if (event.type === 'session_ended') return `session ended (${event.reason})`
+  if (event.type === 'unsaved') return `token not saved (${event.code})`
   return `token ${event.outcome} in ${ms(event.duration)}`
 }

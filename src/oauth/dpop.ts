@@ -1,7 +1,7 @@
 // Tokens bound to a key, and a proof of that key with each request (RFC 9449).
 import { base64url, fromUtf8, utf8 } from '../crypto/bytes.ts'
-import { StoreError } from '../errors.ts'
-import type { CredentialStore } from '../types.ts'
+import { OAuthError, StoreError } from '../errors.ts'
+import type { AccessToken, CredentialStore } from '../types.ts'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
 
@@ -11,14 +11,24 @@ export interface Prover {
   thumbprint(): Promise<string>
   /** A new proof for one attempt; with the access token it goes beside (RFC 9449, section 4.2). */
   proof(method: string, url: string, options: { now: number; accessToken?: string }): Promise<string>
-  /** Takes over the nonce of an answer (section 8); true when there was one. `resource` keeps the two roles of an origin apart. */
-  learn(url: string, headers: Headers, resource?: boolean): boolean
+  /** Takes over the nonce that the authorization server sent; true when there was one. */
+  learn(url: string, headers: Headers): boolean
 }
 
-export function createProver(key: () => Promise<CryptoKeyPair>): Prover {
+/** The last nonce of each origin in each of its roles. */
+export type Nonces = Map<string, string>
+
+/** Takes over the nonce of an answer (RFC 9449, section 8); true when there was one. `resource` keeps the two roles of an origin apart. */
+export function learnNonce(nonces: Nonces, url: string, headers: Headers, resource: boolean): boolean {
+  const nonce = headers.get('dpop-nonce')
+  if (nonce) nonces.set(role(url, resource), nonce)
+  return Boolean(nonce)
+}
+
+const role = (url: string, resource: boolean) => `${resource} ${new URL(url).origin}`
+
+export function createProver(key: () => Promise<CryptoKeyPair>, nonces: Nonces): Prover {
   let loaded: Promise<{ pair: CryptoKeyPair; jwk: JsonWebKey }> | undefined
-  const nonces = new Map<string, string>()
-  const role = (url: string, resource: boolean) => `${resource} ${new URL(url).origin}`
 
   return {
     async thumbprint() {
@@ -39,11 +49,7 @@ export function createProver(key: () => Promise<CryptoKeyPair>): Prover {
       const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, pair.privateKey, utf8(head))
       return `${head}.${base64url(new Uint8Array(signature))}`
     },
-    learn(url, headers, resource = false) {
-      const nonce = headers.get('dpop-nonce')
-      if (nonce) nonces.set(role(url, resource), nonce)
-      return nonce !== null
-    },
+    learn: (url, headers) => learnNonce(nonces, url, headers, false),
   }
 
   function load(): Promise<{ pair: CryptoKeyPair; jwk: JsonWebKey }> {
@@ -61,7 +67,7 @@ export function createProver(key: () => Promise<CryptoKeyPair>): Prover {
  * @throws StoreError
  */
 export async function keyIn(store: CredentialStore, id: string): Promise<CryptoKeyPair> {
-  if (store.keyPair) return store.keyPair(id, () => generate(false))
+  if (store.keyPair) return store.keyPair(keyId(id), () => generate(false))
   for (;;) {
     const entry = await store.get(keyId(id))
     if (entry) return restored(entry.value, store)
@@ -73,6 +79,20 @@ export async function keyIn(store: CredentialStore, id: string): Promise<CryptoK
 
 export function keyId(id: string): string {
   return `${id} dpop`
+}
+
+/** A token that goes with a proof. @throws OAuthError `client_misconfigured` */
+export function bound(token: AccessToken, prover: Prover): AccessToken {
+  if (token.type !== 'DPoP')
+    throw new OAuthError(
+      'client_misconfigured',
+      'The server gave a token that is not bound to the key. Leave `dpop` out, or let the server bind tokens of this client.',
+    )
+  return {
+    ...token,
+    prove: (attempt, request) =>
+      token.value.use((accessToken) => prover.proof(request.method, request.url, { now: attempt.now(), accessToken })),
+  }
 }
 
 function generate(extractable: boolean): Promise<CryptoKeyPair> {

@@ -1,5 +1,5 @@
 // The record of a session in its store: every step is a compare-and-set on the one before.
-import type { CredentialStore, Version } from '../types.ts'
+import type { CredentialStore, Entry, Version } from '../types.ts'
 import { type Held, readRecord, type SessionRecord, writtenRecord } from './record.ts'
 
 /** Written; or not, because what stands there was issued later, or because the session is over. */
@@ -13,6 +13,8 @@ export interface Journal {
   keep(from: Held, record: SessionRecord): Promise<Kept>
   /** Another session; over the given version only, or over whatever stands there. */
   replace(record: SessionRecord, ifVersion?: Version | null): Promise<void>
+  /** Gives the record that was there to the end, so that what was renewed meanwhile is not overlooked. */
+  remove(): Promise<SessionRecord | undefined>
 }
 
 export function createJournal(store: CredentialStore, id: string): Journal {
@@ -44,5 +46,22 @@ export function createJournal(store: CredentialStore, id: string): Journal {
         version = result.current?.version ?? null
       }
     },
+    async remove() {
+      for (;;) {
+        const entry = await store.get(id)
+        if (!entry) return undefined
+        const record = readable(entry)
+        if ((await store.delete(id, { ifVersion: entry.version })) !== 'conflict') return record
+      }
+    },
+  }
+
+  /** Also what nobody can read is removed when the user says so. */
+  function readable(entry: Entry): SessionRecord | undefined {
+    try {
+      return readRecord(entry, store).record
+    } catch {
+      return undefined
+    }
   }
 }

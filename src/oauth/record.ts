@@ -15,9 +15,11 @@ export interface SessionRecord {
   readonly tokens: Readonly<Record<string, StoredToken>>
   /** Milliseconds since the epoch: when the newest of them were received. */
   readonly issuedAt: number
+  /** What was granted at sign-in. */
+  readonly scope?: string
   readonly idToken?: string
-  /** The refresh token that the user brought, as a digest: another one begins another session. */
-  readonly seed?: string
+  /** The refresh tokens that the user brought, the newest first, as digests: another one begins another session. */
+  readonly seeds?: readonly string[]
   /** A refresh token is being spent; written before it leaves. */
   readonly intent?: Intent
   /** An attempt with this refresh token got no answer: the server may have given a newer one that never arrived. */
@@ -75,20 +77,31 @@ export function writtenRecord(record: SessionRecord): Uint8Array {
   return utf8(JSON.stringify(record))
 }
 
+/** A token, and the session it is of. */
+export interface Obtained {
+  readonly token: AccessToken
+  readonly session: string
+}
+
 /** The token for what is asked, unless it ends now or is the refused one. */
 export function goodToken(
-  record: SessionRecord,
+  record: SessionRecord | undefined,
   asked: string,
   refused: AccessToken | undefined,
-): AccessToken | undefined {
-  const token = record.tokens[asked]
+): Obtained | undefined {
+  const token = record?.tokens[asked]
   if (!token || refused?.value.use((value) => value === token.value)) return undefined
   const { value, receivedAt, ...rest } = token
   // The end of a token that is nearly over would come before the request does.
   const margin = Math.min(((rest.expiresAt ?? 0) - receivedAt) / 10, 5000)
-  return (rest.expiresAt ?? Number.POSITIVE_INFINITY) - margin > Date.now()
-    ? { ...rest, value: new Secret(value) }
-    : undefined
+  if ((rest.expiresAt ?? Number.POSITIVE_INFINITY) - margin <= Date.now()) return undefined
+  const granted = record.scope === undefined ? {} : { scope: record.scope }
+  return { session: record.session, token: { ...granted, ...rest, value: new Secret(value) } }
+}
+
+/** By the order of renewals, also where clocks differ or jump: when something received now was issued. */
+export function issuedAfter({ issuedAt }: SessionRecord): number {
+  return Math.max(issuedAt + 1, Date.now())
 }
 
 /** The record after an answer, whatever the answer is: nothing that it gave is lost to the failure of something else in it. */
@@ -98,6 +111,8 @@ export function settled(
   headers?: Headers,
 ): { record: SessionRecord; token?: AccessToken; error?: OAuthError } {
   const { intent: _, answer: __, restsUntil: ___, ...rest } = record
+  // Journalled before, it already has its place in the order.
+  const issuedAt = record.answer ? record.issuedAt : issuedAfter(record)
   const { token, refreshToken, idToken, error } = readTokens(answer, headers)
   if (error?.code === 'session_ended') {
     const { refreshToken: ____, ...last } = rest
@@ -105,11 +120,13 @@ export function settled(
   }
   const kept: SessionRecord = {
     ...rest,
-    ...(refreshToken && { refreshToken, issuedAt: answer.receivedAt }),
+    ...(refreshToken && { refreshToken, issuedAt }),
     ...(answer.nonce && { nonce: answer.nonce }),
+    // A gateway may have lost what the server behind it had given.
+    ...(answer.status >= 500 && { unanswered: true }),
   }
   if (error) return { record: { ...kept, ...(error.retryAt && { restsUntil: error.retryAt }) }, error }
-  if (idToken && rest.idToken && claimsOf(idToken)?.sub !== claimsOf(rest.idToken)?.sub)
+  if (idToken && rest.idToken && !sameUser(idToken, rest.idToken))
     return { record: kept, error: invalidIssuer('The server renewed the token for another user. It is not used.') }
   const { unanswered: ____, ended: _____, ...clear } = kept
   const now = Date.now()
@@ -119,7 +136,7 @@ export function settled(
     ...(token && { token }),
     record: {
       ...clear,
-      issuedAt: receivedAt,
+      issuedAt,
       ...(idToken && { idToken }),
       tokens: {
         ...Object.fromEntries(living),
@@ -127,6 +144,12 @@ export function settled(
       },
     },
   }
+}
+
+/** OpenID Connect Core, section 12.2. */
+function sameUser(one: string, other: string): boolean {
+  const [a, b] = [claimsOf(one), claimsOf(other)]
+  return a !== undefined && a.sub === b?.sub && a.iss === b?.iss
 }
 
 /** The claims of an ID token (OpenID Connect Core, section 2), unverified. */

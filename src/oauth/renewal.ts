@@ -1,7 +1,7 @@
 // One token for many callers: obtained once, renewed ahead of time, and never lost to the failure or abort of one of them.
-import { OAuthError } from '../errors.ts'
+import { OAuthError, StoreError } from '../errors.ts'
 import type { RenewEvent } from '../events.ts'
-import { abortable } from '../timing.ts'
+import { abortable, sleep } from '../timing.ts'
 import type { AccessToken, Challenge, TokenContext, TokenSource } from '../types.ts'
 
 /** Gives a token that is not the one to be replaced. Runs on its own time: no caller's signal reaches it. */
@@ -30,16 +30,25 @@ interface Flight {
 export const FLIGHT_TIME = 30_000
 const WINDOW = 60_000
 const COOL_DOWN = 10_000
+/** Milliseconds for which what others did with a shared session may go unnoticed. */
+const LOOK = 1000
 
-export function createRenewal(obtain: Obtain): Renewal {
+/** `look` gives the token that all who share it have now; undefined when that is no better than what is held. */
+export function createRenewal(obtain: Obtain, look?: () => Promise<AccessToken | undefined>): Renewal {
   let held: Held | undefined
   let flight: Flight | undefined
   /** Nobody asks the server before: it said so, or a renewal in the background has just failed. */
   let restsUntil = 0
   let lastError: OAuthError | undefined
+  let lookedAt = 0
+  let looking: Promise<void> | undefined
 
   return {
     async token(context) {
+      if (look && held && performance.now() - lookedAt > LOOK) {
+        looking ??= lookAround(look).finally(() => (looking = undefined))
+        await abortable(looking, context.signal)
+      }
       const good = usable(undefined)
       const now = performance.now()
       if (good && now >= good.dueAt && !flight && now >= restsUntil) start(context, good.token)
@@ -69,6 +78,20 @@ export function createRenewal(obtain: Obtain): Renewal {
     }
   }
 
+  async function lookAround(shared: () => Promise<AccessToken | undefined>): Promise<void> {
+    const before = held
+    let found: AccessToken | undefined
+    try {
+      found = await shared()
+    } catch (error) {
+      // Nobody is signed in any more; of a store that cannot be read nothing follows.
+      if (held === before && !(error instanceof StoreError)) held = undefined
+      return
+    }
+    lookedAt = performance.now()
+    if (found && held === before && !(before && same(found, before.token))) held = hold(found)
+  }
+
   /** The token that is held, if it has not ended and is not the refused one. */
   function usable(refused: AccessToken | undefined): Held | undefined {
     if (!held || performance.now() >= held.endsAt || expired(held.token)) return undefined
@@ -82,6 +105,7 @@ export function createRenewal(obtain: Obtain): Renewal {
         if (flight === started) {
           held = hold(token)
           lastError = undefined
+          lookedAt = performance.now()
         }
         end('renewed')
         return token
@@ -135,4 +159,23 @@ function expired(token: AccessToken): boolean {
 
 export function same(one: AccessToken, other: AccessToken): boolean {
   return one.value.use((a) => other.value.use((b) => a === b))
+}
+
+/** Asks again while the server is only unavailable, within the time of one renewal. Everybody who waits shares this wait. */
+export async function patiently(
+  obtain: () => Promise<AccessToken>,
+  repeatable: (error: OAuthError) => boolean,
+): Promise<AccessToken> {
+  const deadline = performance.now() + FLIGHT_TIME
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await obtain()
+    } catch (error) {
+      if (!(error instanceof OAuthError) || !error.retryable || attempt > 3 || !repeatable(error)) throw error
+      const own = Math.random() * 500 * 2 ** attempt
+      const wait = Math.max(own, error.retryAt ? error.retryAt - Date.now() : 0)
+      if (performance.now() + wait > deadline) throw error
+      await sleep(wait)
+    }
+  }
 }

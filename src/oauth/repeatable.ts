@@ -1,10 +1,9 @@
 // A grant that needs nobody: a token of it can be had again at any time, so that losing one costs a request.
-import { LatchkeyError, OAuthError } from '../errors.ts'
-import { sleep } from '../timing.ts'
+import { LatchkeyError } from '../errors.ts'
 import type { AccessToken, AuthStrategy, Awaitable, CredentialStore, TokenSource } from '../types.ts'
 import type { Ask, OAuthClient } from './client.ts'
-import { createProver, keyIn } from './dpop.ts'
-import { createRenewal, FLIGHT_TIME } from './renewal.ts'
+import { bound, createProver, keyIn, type Nonces } from './dpop.ts'
+import { createRenewal, patiently } from './renewal.ts'
 import { grantStrategy, type StepUp } from './strategy.ts'
 import { accessToken } from './token-endpoint.ts'
 import { keptIn } from './token-store.ts'
@@ -43,7 +42,8 @@ export function repeatableGrant(
     if (store) return keyIn(store, nameNow())
     return crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify'])
   }
-  const prover = dpop ? createProver(key) : undefined
+  const nonces: Nonces = new Map()
+  const prover = dpop ? createProver(key, nonces) : undefined
 
   const once = async (): Promise<AccessToken> => {
     const parameters = new URLSearchParams()
@@ -51,13 +51,14 @@ export function repeatableGrant(
     const send = await client.ready()
     return accessToken(await send(await request(parameters), { prover }))
   }
-  const source = createRenewal((replaced, report) => {
-    const obtain = () => patiently(once)
-    return store ? keptIn(store, nameNow(), obtain)(replaced, report) : obtain()
+  const source = createRenewal(async (replaced, report) => {
+    const obtain = () => patiently(once, () => true)
+    const token = await (store ? keptIn(store, nameNow(), obtain)(replaced, report) : obtain())
+    return prover ? bound(token, prover) : token
   })
   return grantStrategy(source, {
     ...options,
-    prover: prover && (async () => prover),
+    nonces: dpop ? nonces : undefined,
     onChallenge:
       onChallenge &&
       (async (challenge) => {
@@ -72,20 +73,4 @@ export function repeatableGrant(
 
 function sorted(scope: string | undefined): string | undefined {
   return scope?.split(' ').filter(Boolean).sort().join(' ')
-}
-
-/** Asks again while the server is only unavailable, within the time of one renewal. Everybody who waits shares this wait. */
-async function patiently(obtain: () => Promise<AccessToken>): Promise<AccessToken> {
-  const deadline = performance.now() + FLIGHT_TIME
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await obtain()
-    } catch (error) {
-      if (!(error instanceof OAuthError) || !error.retryable || attempt > 3) throw error
-      const own = Math.random() * 500 * 2 ** attempt
-      const wait = Math.max(own, error.retryAt ? error.retryAt - Date.now() : 0)
-      if (performance.now() + wait > deadline) throw error
-      await sleep(wait)
-    }
-  }
 }

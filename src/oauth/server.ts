@@ -105,7 +105,7 @@ export function through(
   return {
     [customFetch]: (url, init) => fetch(url, init),
     [allowInsecureRequests]: true,
-    signal: () => AbortSignal.timeout(timeout),
+    signal: () => AbortSignal.timeout(Math.floor(timeout)),
   }
 }
 

@@ -1,10 +1,9 @@
 // A grant as `auth`: its token on each attempt, with a proof where it is bound to a key, and what a challenge asks for.
 import { fromBase64url, fromUtf8 } from '../crypto/bytes.ts'
-import { OAuthError } from '../errors.ts'
 import { parseChallenges } from '../http/challenge.ts'
 import { tokenStrategy } from '../token.ts'
-import type { AccessToken, AuthStrategy, Awaitable, TokenSource } from '../types.ts'
-import type { Prover } from './dpop.ts'
+import type { AuthStrategy, Awaitable, TokenSource } from '../types.ts'
+import { learnNonce, type Nonces } from './dpop.ts'
 
 /** What a resource server wants beyond the token it was shown. */
 export interface StepUp {
@@ -30,33 +29,33 @@ export type OnChallenge = (challenge: StepUp) => Awaitable<boolean | void>
 export interface GrantOptions {
   readonly identity?: string | undefined
   readonly resource?: string | undefined
-  /** Of the session that is used now; its tokens are not taken without a proof. */
-  readonly prover?: (() => Promise<Prover>) | undefined
+  /** Where the nonces of resources are kept; present when the tokens are bound to a key. */
+  readonly nonces?: Nonces | undefined
   readonly onChallenge?: OnChallenge | undefined
 }
 
 const STEP_UP = ['insufficient_scope', 'insufficient_user_authentication', 'insufficient_claims']
 
 export function grantStrategy(source: TokenSource, options: GrantOptions): AuthStrategy & TokenSource {
-  const { prover, onChallenge } = options
+  const { nonces, onChallenge } = options
   let scope: string | undefined
-  const proved: TokenSource = {
+  const seen: TokenSource = {
     ...source,
     async token(context) {
       const token = await source.token(context)
       ;({ scope } = token)
-      return prover ? bound(token, await prover()) : token
+      return token
     },
   }
-  const strategy = tokenStrategy(proved, options)
+  const strategy = tokenStrategy(seen, options)
   return {
     ...strategy,
-    ...proved,
+    ...seen,
     async onResponse(answer, attempt) {
-      if (prover) (await prover()).learn(answer.url.href, answer.headers, true)
+      if (nonces) learnNonce(nonces, answer.url.href, answer.headers, true)
       const challenges = answer.status === 401 || answer.status === 403 ? asked(answer.headers) : []
       const nonce = challenges.some(({ scheme, error }) => scheme === 'dpop' && error === 'use_dpop_nonce')
-      if (prover && nonce) return 'use_dpop_nonce'
+      if (nonces && nonce) return 'use_dpop_nonce'
       const wanted = challenges.find(({ error }) => STEP_UP.includes(error ?? ''))
       if (!wanted) return strategy.onResponse?.(answer, attempt)
       if (!onChallenge || attempt.honoured.includes('step_up')) return
@@ -93,17 +92,4 @@ function stepUp(wanted: Asked, granted: string | undefined, origin: string): Ste
 function decoded(claims: string): string {
   const bytes = fromBase64url(claims.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, ''))
   return bytes ? fromUtf8(bytes) : claims
-}
-
-function bound(token: AccessToken, prover: Prover): AccessToken {
-  if (token.type !== 'DPoP')
-    throw new OAuthError(
-      'client_misconfigured',
-      'The server gave a token that is not bound to the key. Leave `dpop` out, or let the server bind tokens of this client.',
-    )
-  return {
-    ...token,
-    prove: (attempt, request) =>
-      token.value.use((accessToken) => prover.proof(request.method, request.url, { now: attempt.now(), accessToken })),
-  }
 }

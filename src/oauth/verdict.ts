@@ -15,6 +15,7 @@ const VERDICTS: Record<string, OAuthErrorCode> = {
   temporarily_unavailable: 'token_unavailable',
   server_error: 'token_unavailable',
   slow_down: 'token_unavailable',
+  use_dpop_nonce: 'token_unavailable',
 }
 
 const ADVICE: Record<OAuthErrorCode, string> = {

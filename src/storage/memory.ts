@@ -46,10 +46,10 @@ export function memoryStore(): CredentialStore {
     },
     async delete(id, { ifVersion } = {}) {
       const current = entries.get(id)
-      if (!current) return 'absent'
-      if (ifVersion !== undefined && current.version !== ifVersion) return 'conflict'
-      entries.delete(id)
+      if (current && ifVersion !== undefined && current.version !== ifVersion) return 'conflict'
       keyPairs.delete(id)
+      if (!current) return 'absent'
+      entries.delete(id)
       tell(id, null)
       return 'deleted'
     },
