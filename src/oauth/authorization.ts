@@ -111,7 +111,10 @@ export function createAuthorization(
         const answer = validated(searchParams, state)
         const reply = await send(
           (_, described, authentication, request) =>
-            authorizationCodeGrantRequest(server, described, authentication, answer, redirectUri, verifier, request),
+            authorizationCodeGrantRequest(server, described, authentication, answer, redirectUri, verifier, {
+              ...request,
+              additionalParameters: grant.first,
+            }),
           { prover },
         )
         const { token, idToken, error } = readTokens({ ...reply, receivedAt: Date.now() }, reply.headers)

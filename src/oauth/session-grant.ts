@@ -75,6 +75,8 @@ export interface SessionGrant {
   readonly store: CredentialStore
   /** Of the session's record. What else the grant keeps, such as a sign-in under way, goes under `${id} <name>`. */
   readonly id: string
+  /** What the request for the first token says of it: its resource, where there are several (RFC 8707, section 2.2). */
+  readonly first: URLSearchParams
   /** Name of a session that is about to begin; no secret. */
   newSession(): string
   /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
@@ -144,6 +146,7 @@ export function sessionGrant(
   const grant: SessionGrant = {
     id,
     store,
+    first: wanted({}).parameters,
     newSession: () => crypto.randomUUID(),
     prover(session) {
       if (!dpop) return undefined
