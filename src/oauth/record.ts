@@ -85,18 +85,18 @@ export interface Obtained {
 
 /** The token for what is asked, unless it ends now or is the refused one. */
 export function goodToken(
-  record: SessionRecord | undefined,
+  record: SessionRecord,
   asked: string,
   refused: AccessToken | undefined,
-): Obtained | undefined {
-  const token = record?.tokens[asked]
+): AccessToken | undefined {
+  const token = record.tokens[asked]
   if (!token || refused?.value.use((value) => value === token.value)) return undefined
   const { value, receivedAt, ...rest } = token
   // The end of a token that is nearly over would come before the request does.
   const margin = Math.min(((rest.expiresAt ?? 0) - receivedAt) / 10, 5000)
   if ((rest.expiresAt ?? Number.POSITIVE_INFINITY) - margin <= Date.now()) return undefined
   const granted = record.scope === undefined ? {} : { scope: record.scope }
-  return { session: record.session, token: { ...granted, ...rest, value: new Secret(value) } }
+  return { ...granted, ...rest, value: new Secret(value) }
 }
 
 /** By the order of renewals, also where clocks differ or jump: when something received now was issued. */

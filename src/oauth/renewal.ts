@@ -33,8 +33,8 @@ const COOL_DOWN = 10_000
 /** Milliseconds for which what others did with a shared session may go unnoticed. */
 const LOOK = 1000
 
-/** `look` gives the token that all who share it have now; undefined when that is no better than what is held. */
-export function createRenewal(obtain: Obtain, look?: () => Promise<AccessToken | undefined>): Renewal {
+/** `look` gives what all who share a session have now in place of the held token, or that one again; undefined when it is of no use any more. */
+export function createRenewal(obtain: Obtain, look?: (held: AccessToken) => Promise<AccessToken | undefined>): Renewal {
   let held: Held | undefined
   let flight: Flight | undefined
   /** Nobody asks the server before: it said so, or a renewal in the background has just failed. */
@@ -46,7 +46,7 @@ export function createRenewal(obtain: Obtain, look?: () => Promise<AccessToken |
   return {
     async token(context) {
       if (look && held && performance.now() - lookedAt > LOOK) {
-        looking ??= lookAround(look).finally(() => (looking = undefined))
+        looking ??= lookAround(look, held).finally(() => (looking = undefined))
         await abortable(looking, context.signal)
       }
       const good = usable(undefined)
@@ -78,18 +78,16 @@ export function createRenewal(obtain: Obtain, look?: () => Promise<AccessToken |
     }
   }
 
-  async function lookAround(shared: () => Promise<AccessToken | undefined>): Promise<void> {
-    const before = held
+  async function lookAround(shared: NonNullable<typeof look>, before: Held): Promise<void> {
     let found: AccessToken | undefined
     try {
-      found = await shared()
+      found = await shared(before.token)
     } catch (error) {
-      // Nobody is signed in any more; of a store that cannot be read nothing follows.
-      if (held === before && !(error instanceof StoreError)) held = undefined
-      return
+      // Of a store that cannot be read nothing follows.
+      if (error instanceof StoreError) return
     }
     lookedAt = performance.now()
-    if (found && held === before && !(before && same(found, before.token))) held = hold(found)
+    if (held === before && !(found && same(found, before.token))) held = found && hold(found)
   }
 
   /** The token that is held, if it has not ended and is not the refused one. */

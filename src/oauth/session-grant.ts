@@ -118,6 +118,7 @@ export function sessionGrant(
   const { store, changed } = watched(options.store ?? memoryStore())
   const nonces: Nonces = new Map()
   const renewals = new Map<string, Renewal>()
+  const sessionOf = new WeakMap<AccessToken, string>()
   let last: { readonly session: string; readonly prover: Prover } | undefined
 
   const engine = createSession({
@@ -199,7 +200,12 @@ export function sessionGrant(
       renewals.get(asked.name) ??
       createRenewal(
         (refused, report) => patiently(async () => proved(await engine.obtain(asked, refused, report)), wasAnswered),
-        async () => proved(await engine.look(asked)),
+        async (held) => {
+          const { session, token } = await engine.look(asked)
+          if (session !== undefined && token) return proved({ session, token })
+          // What is held lasts to its end, unless somebody else has signed in.
+          return sessionOf.get(held) === session ? held : undefined
+        },
       )
     renewals.set(asked.name, renewal)
     const named = identity && account !== undefined ? `${identity} ${account}` : identity
@@ -219,12 +225,11 @@ export function sessionGrant(
     return { name: JSON.stringify([sorted, resource]), parameters }
   }
 
-  function proved<T extends Obtained | undefined>(
-    obtained: T,
-  ): T extends Obtained ? AccessToken : AccessToken | undefined
-  function proved(obtained: Obtained | undefined): AccessToken | undefined {
-    const prover = obtained && grant.prover(obtained.session)
-    return prover ? bound(obtained.token, prover) : obtained?.token
+  function proved({ session, token }: Obtained): AccessToken {
+    const prover = grant.prover(session)
+    const given = prover ? bound(token, prover) : token
+    sessionOf.set(given, session)
+    return given
   }
 
   function forget(): void {

@@ -21,8 +21,8 @@ export interface SessionOptions {
 export interface Session {
   /** A token for what is asked that is not the refused one. @throws OAuthError, StoreError */
   obtain(asked: Asked, refused: AccessToken | undefined, report: Report): Promise<Obtained>
-  /** The token that stands in the record, if it is good. @throws OAuthError without a session, StoreError */
-  look(asked: Asked): Promise<Obtained | undefined>
+  /** The session that there is, and its token where that is good. @throws OAuthError without a session, StoreError */
+  look(asked: Asked): Promise<Partial<Obtained>>
   read(): Promise<SessionRecord | undefined>
   /** Takes the place of any session before. */
   establish(record: SessionRecord): Promise<void>
@@ -44,7 +44,7 @@ export function createSession({ store, id, prepare, begin, abandon }: SessionOpt
       const told = { report, afterwards, raced: false }
       try {
         for (;;) {
-          const found = await look(asked, refused)
+          const found = good(await look(asked, refused))
           if (found) return found
           const send = await prepare()
           const wait = Math.max(PAUSE, deadline - performance.now())
@@ -52,7 +52,7 @@ export function createSession({ store, id, prepare, begin, abandon }: SessionOpt
             .lock(id, (lease) => spender.renewed(lease, send, asked, refused, told), { wait })
             .catch(async (error) => {
               if (error?.code !== 'lock_timeout') throw error
-              return look(asked, refused)
+              return good(await look(asked, refused))
             })
           if (obtained) return obtained
           if (performance.now() > deadline) throw resting(Date.now() + PAUSE)
@@ -79,18 +79,25 @@ export function createSession({ store, id, prepare, begin, abandon }: SessionOpt
     },
   }
 
-  async function look(asked: Asked, refused: AccessToken | undefined): Promise<Obtained | undefined> {
+  async function look(asked: Asked, refused: AccessToken | undefined): Promise<Partial<Obtained>> {
     try {
       await spender.save()
     } catch (error) {
-      const obtained = goodToken(spender.unsaved()?.record, asked.name, refused)
-      if (obtained) return obtained
+      const record = spender.unsaved()?.record
+      const token = record && goodToken(record, asked.name, refused)
+      if (token) return { session: record.session, token }
       throw error
     }
     const held = await journal.read()
     const next = await begin?.(held?.record)
     if (next) await journal.replace(next, held?.version ?? null)
-    else if (!held) throw signedOut()
-    return next ? undefined : goodToken(held?.record, asked.name, refused)
+    const record = next ?? held?.record
+    if (!record) throw signedOut()
+    const token = goodToken(record, asked.name, refused)
+    return { session: record.session, ...(token && { token }) }
   }
+}
+
+function good({ session, token }: Partial<Obtained>): Obtained | undefined {
+  return session !== undefined && token ? { session, token } : undefined
 }

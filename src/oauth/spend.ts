@@ -29,7 +29,7 @@ export type SendRefresh = (record: SessionRecord, asked: Asked, timeout: number)
 
 export type Report = (event: ClientEvent) => void
 
-export interface Spender {
+interface Spender {
   /** Undefined when somebody else may still be spending the refresh token. */
   renewed(
     lease: Lease,
@@ -45,13 +45,13 @@ export interface Spender {
   forget(): void
 }
 
-export interface Unsaved {
+interface Unsaved {
   readonly from: Held
   readonly record: SessionRecord
 }
 
 /** Of one call. */
-export interface Told {
+interface Told {
   readonly report: Report
   /** What must wait until the lock is free. */
   readonly afterwards: (() => void)[]
@@ -89,8 +89,8 @@ export function createSpender(
         const held = await journal.read()
         if (!held) throw signedOut()
         const { record } = held
-        const found = goodToken(record, asked.name, refused)
-        if (found) return found
+        const token = goodToken(record, asked.name, refused)
+        if (token) return { token, session: record.session }
         if (record.answer) {
           // Left by a holder who died before it could read it.
           await journal.keep(held, settled(record, record.answer).record)
