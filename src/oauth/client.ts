@@ -68,11 +68,7 @@ export function createOAuthClient(options: ClientOptions): OAuthClient {
   const { clientAuthentication: method = clientSecret === undefined ? 'none' : 'basic' } = options
   if (typeof clientId !== 'string' || !clientId)
     throw new LatchkeyError('invalid_option', '`clientId` must be the id under which the server knows this client.')
-  if ('username' in options || 'password' in options)
-    throw new LatchkeyError(
-      'invalid_option',
-      'The password grant is no more (RFC 9700, section 2.4): use `authorizationCode()`, or `deviceCode()` where there is no browser.',
-    )
+  refuseOldGrants(options)
   if (typeof method !== 'function') checkMethod(method, clientSecret)
   const server = createServer(options)
   const clock = createClock()
@@ -152,6 +148,21 @@ const METHODS: Record<string, (secret: string) => ClientAuth> = {
   post: ClientSecretPost,
   none: None,
   tls: TlsClientAuth,
+}
+
+/** What RFC 9700 ends (sections 2.1.2 and 2.4), by the names that people look for it. */
+function refuseOldGrants(options: object): void {
+  const { grantType, responseType } = options as { grantType?: unknown; responseType?: unknown }
+  if (grantType === 'password' || 'username' in options || 'password' in options)
+    throw new LatchkeyError(
+      'invalid_option',
+      'The password grant is no more (RFC 9700, section 2.4): use `authorizationCode()`, or `deviceCode()` where there is no browser.',
+    )
+  if (grantType === 'implicit' || responseType !== undefined)
+    throw new LatchkeyError(
+      'invalid_option',
+      'The implicit grant, with tokens in a URL, is no more (RFC 9700, section 2.1.2): use `authorizationCode()`, which asks for a code.',
+    )
 }
 
 function checkMethod(method: string, secret: Credential | undefined): void {

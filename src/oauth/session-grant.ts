@@ -75,6 +75,8 @@ export interface SessionGrant {
   readonly store: CredentialStore
   /** Of the session's record. What else the grant keeps, such as a sign-in under way, goes under `${id} <name>`. */
   readonly id: string
+  /** What the request for the first token says of it: its resource, where there are several (RFC 8707, section 2.2). */
+  readonly first: URLSearchParams
   /** Name of a session that is about to begin; no secret. */
   newSession(): string
   /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
@@ -86,6 +88,8 @@ export interface SessionGrant {
    */
   establish(session: string, reply: Reply, asked?: { scope?: string | undefined }): Promise<SessionRecord>
   read(): Promise<SessionRecord | undefined>
+  /** Forgets the key of a session that did not begin. */
+  discard(session: string): Promise<void>
   /** `signOut()`, with the record that was removed: its `idToken` is the hint for RP-initiated logout. */
   end(): Promise<{ readonly record: SessionRecord | undefined; readonly revoked: boolean }>
 }
@@ -143,6 +147,7 @@ export function sessionGrant(
   const grant: SessionGrant = {
     id,
     store,
+    first: wanted({}).parameters,
     newSession: () => crypto.randomUUID(),
     prover(session) {
       if (!dpop) return undefined
@@ -163,6 +168,7 @@ export function sessionGrant(
       return established
     },
     read: () => engine.read(),
+    discard: dropKey,
     async end() {
       const record = await engine.end()
       forget()

@@ -36,11 +36,21 @@ export function accessToken(reply: Reply): AccessToken {
   return token
 }
 
+/** What an endpoint beside it answered. @throws OAuthError */
+export function answered({ status, text, headers }: Reply): Record<string, unknown> {
+  const response = { status, headers }
+  if (later(status)) throw unavailable('did not answer', response)
+  const body = parsed(text)
+  if (typeof body?.error === 'string') throw refused(body.error, response)
+  if (status >= 400) throw refused(status === 401 ? 'invalid_client' : 'unreadable', response)
+  if (!body) throw unavailable('answered with something that cannot be read', response)
+  return body
+}
+
 /** Nothing but a conforming token response (RFC 6749, section 5.1) is taken for one. */
 export function readTokens({ status, text, receivedAt }: Answer, headers: Headers = new Headers()): Tokens {
   const response = { status, headers }
-  if (LATER.includes(status) || status >= 500 || (status >= 300 && status < 400))
-    return { error: unavailable('gave no token', response) }
+  if (later(status)) return { error: unavailable('gave no token', response) }
   const body = parsed(text)
   // Some servers send their errors with status 200.
   if (typeof body?.error === 'string') return { error: refused(body.error, response) }
@@ -51,6 +61,10 @@ export function readTokens({ status, text, receivedAt }: Answer, headers: Header
     ...(isText(body?.refresh_token) && { refreshToken: body.refresh_token }),
     ...(isText(body?.id_token) && { idToken: body.id_token }),
   }
+}
+
+function later(status: number): boolean {
+  return LATER.includes(status) || status >= 500 || (status >= 300 && status < 400)
 }
 
 /** With what servers leave out or write otherwise; undefined when it is no token response. */

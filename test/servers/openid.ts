@@ -33,6 +33,8 @@ export interface OpenIdProvider {
   isActive(token: string): Promise<boolean>
   /** A user agent with cookies of its own: goes where it is sent, and gives the first URL that starts so. */
   visit(url: string, until?: string): Promise<string>
+  /** Another one. */
+  browser(): (url: string, until?: string) => Promise<string>
   /** The user at another device types the code and agrees. */
   approve(userCode: string): Promise<void>
 }
@@ -43,7 +45,7 @@ const machine = { redirect_uris: [], response_types: [] as never[] }
 const codeAndRefresh = ['authorization_code', 'refresh_token']
 
 const CLIENTS: Client[] = [
-  { ...native, client_id: 'app', grant_types: codeAndRefresh, post_logout_redirect_uris: ['http://127.0.0.1/bye'] },
+  { ...native, client_id: 'app', grant_types: codeAndRefresh, post_logout_redirect_uris: ['http://127.0.0.1/bye'], authorization_details_types: ['payment'] },
   { client_id: 'web', client_secret: SECRET, redirect_uris: [CALLBACK], application_type: 'native', grant_types: codeAndRefresh },
   { ...native, client_id: 'pusher', grant_types: codeAndRefresh, require_pushed_authorization_requests: true },
   { ...native, ...machine, client_id: 'tv', grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'] },
@@ -68,7 +70,7 @@ export async function openIdProvider(options: OpenIdOptions = {}): Promise<OpenI
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const issuer = `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`
   // Its advice is for those who run it for others.
-  vi.spyOn(console, 'warn').mockImplementation(() => {})
+  for (const level of ['warn', 'info'] as const) vi.spyOn(console, level).mockImplementation(() => {})
   const posts: Arrived[] = []
   const lifetime = () => state.lifetime
   const provider = new Provider(issuer, {
@@ -115,11 +117,19 @@ export async function openIdProvider(options: OpenIdOptions = {}): Promise<OpenI
           return { scope: 'orders:read orders:write', audience: resource, accessTokenFormat: 'opaque' }
         },
       },
-      richAuthorizationRequests: { enabled: true, types: { payment: { validate: () => {} } } },
+      richAuthorizationRequests: {
+        enabled: true,
+        types: { payment: { validate: () => {} } },
+        authorizationDetailsForGrantSource: () => undefined,
+        authorizationDetailsForAccessToken: () => undefined,
+        authorizationDetailsForIntrospection: () => undefined,
+      },
       ...options.configuration?.features,
     } as never,
   })
   const handle = provider.callback()
+  // What it tells nobody over the wire.
+  provider.on('server_error', (_, error) => console.error(error))
   const state: OpenIdProvider = {
     issuer,
     provider,
@@ -134,6 +144,7 @@ export async function openIdProvider(options: OpenIdOptions = {}): Promise<OpenI
       return found !== undefined && !(found as { consumed?: unknown }).consumed
     },
     visit: userAgent(),
+    browser: userAgent,
     async approve(userCode) {
       const jar = userAgent()
       const page = (url: string, body?: URLSearchParams) => jar(url, undefined, body)
