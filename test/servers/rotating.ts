@@ -7,7 +7,7 @@ import type { Fault } from './authorization.ts'
  * `strict`: a used one ends the family. `grace`: for a while a used one gives again what it gave. `previous`: good until its successor is used.
  * `still`: never rotates, and says so. `omits`: never rotates, and gives no refresh token. `burns`: used up also by a request that fails.
  */
-type Habit = 'strict' | 'grace' | 'previous' | 'still' | 'omits' | 'burns'
+export type Habit = 'strict' | 'grace' | 'previous' | 'still' | 'omits' | 'burns'
 
 export interface RotatingServer {
   readonly issuer: string

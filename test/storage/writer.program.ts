@@ -1,6 +1,8 @@
 // Run by the store tests in processes and threads of their own: does what it is told with one store, and says so line by line.
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
+import { createClient } from 'redis'
+import { redisStore } from '../../src/storage/redis/redis.ts'
 import { sqliteStore } from '../../src/storage/sqlite/sqlite.ts'
 import type { CredentialStore, Version } from '../../src/types.ts'
 
@@ -63,8 +65,28 @@ const tasks = {
       say(String(i))
     }
   },
+  /** Holds the lock, is stopped meanwhile, and then writes as if nothing had happened. */
+  async late(store: CredentialStore) {
+    await store.lock(id, async ({ lost, remaining }) => {
+      const entry = await store.get(id)
+      say(`holds for ${Math.ceil(remaining() / 1000)} s`)
+      await new Promise((resolve) => process.stdin.once('data', resolve))
+      const { ok } = await store.put(id, bytes('late'), { ifVersion: entry?.version ?? null })
+      if (!lost.aborted) await new Promise((resolve) => lost.addEventListener('abort', resolve))
+      say(`written: ${ok}, remaining: ${remaining()}`)
+    })
+    process.stdin.destroy()
+  },
 }
 
-const store: CredentialStore = { sqlite: () => sqliteStore({ path: target }) }[kind as 'sqlite']()
+const stores = {
+  sqlite: async () => ({ store: sqliteStore({ path: target }), close: () => {} }),
+  async redis() {
+    const client = await createClient({ url: target }).connect()
+    return { store: redisStore({ client, key: new Uint8Array(32).fill(9), lease: 800 }), close: () => client.destroy() }
+  },
+}
+const { store, close } = await stores[kind as keyof typeof stores]()
 await tasks[task](store)
 say('done')
+close()
