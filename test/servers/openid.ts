@@ -8,7 +8,7 @@ import type { Fault } from './authorization.ts'
 export const SECRET = 's3cr3t-%&:+~ that is long enough for HS512, whose key must have sixty-four bytes'
 export const CALLBACK = 'http://127.0.0.1/cb'
 
-export interface Arrived {
+interface Arrived {
   readonly path: string
   readonly headers: IncomingMessage['headers']
   readonly form: URLSearchParams

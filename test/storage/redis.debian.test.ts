@@ -33,7 +33,7 @@ storeContract('redis with a subscriber', async () => [
   await newStore({ subscriber: await redis.client() }),
 ])
 
-describe('redis among processes', { timeout: 60_000 }, () => {
+describe('redis among processes', { timeout: 120_000 }, () => {
   it('P1 four processes lose none of 800 updates', async () => {
     const store = await newStore()
     await Promise.all(Array.from({ length: 4 }, () => start(['increment', 'redis', redis.url, 'sum', '200']).ended))

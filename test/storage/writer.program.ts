@@ -1,8 +1,6 @@
 // Run by the store tests in processes and threads of their own: does what it is told with one store, and says so line by line.
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
-import { createClient } from 'redis'
-import { redisStore } from '../../src/storage/redis/redis.ts'
 import { sqliteStore } from '../../src/storage/sqlite/sqlite.ts'
 import type { CredentialStore, Version } from '../../src/types.ts'
 
@@ -82,6 +80,11 @@ const tasks = {
 const stores = {
   sqlite: async () => ({ store: sqliteStore({ path: target }), close: () => {} }),
   async redis() {
+    // Only where it is needed: hundreds of these programs are started.
+    const [{ createClient }, { redisStore }] = await Promise.all([
+      import('redis'),
+      import('../../src/storage/redis/redis.ts'),
+    ])
     const client = await createClient({ url: target }).connect()
     return { store: redisStore({ client, key: new Uint8Array(32).fill(9), lease: 800 }), close: () => client.destroy() }
   },
