@@ -49,7 +49,7 @@ export interface StartOptions {
 const FIXED = ['client_id', 'redirect_uri', 'state', 'nonce', 'code_challenge', 'code_challenge_method', 'request', 'request_uri', 'dpop_jkt'] // biome-ignore format: one line
 
 /** @throws LatchkeyError `invalid_option` */
-export function checkParameters(parameters: Readonly<Record<string, string>> = {}): void {
+function checkParameters(parameters: Readonly<Record<string, string>> = {}): void {
   for (const name of Object.keys(parameters)) {
     if (name === 'response_type')
       throw new LatchkeyError('invalid_option', 'Only codes are asked for: tokens in a URL (the implicit grant) are no more (RFC 9700, section 2.1.2). Leave `response_type` out.') // biome-ignore format: one line

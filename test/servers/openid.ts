@@ -8,7 +8,7 @@ import type { Fault } from './authorization.ts'
 export const SECRET = 's3cr3t-%&:+~ that is long enough for HS512, whose key must have sixty-four bytes'
 export const CALLBACK = 'http://127.0.0.1/cb'
 
-export interface Arrived {
+interface Arrived {
   readonly path: string
   readonly headers: IncomingMessage['headers']
   readonly form: URLSearchParams
@@ -153,7 +153,7 @@ export async function openIdProvider(options: OpenIdOptions = {}): Promise<OpenI
           name,
           value,
         ])
-        return page(url, new URLSearchParams([...hidden, ...Object.entries(fields)] as [string, string][]))
+        return page(url, new URLSearchParams({ ...Object.fromEntries(hidden), ...fields }))
       }
       const confirm = form(page(`${issuer}/device`), `${issuer}/device`, { user_code: userCode })
       await form(confirm, `${issuer}/device`, { user_code: userCode, confirm: 'yes' })
@@ -163,7 +163,8 @@ export async function openIdProvider(options: OpenIdOptions = {}): Promise<OpenI
     if (options.beside?.(request, response)) return
     const path = (request.url ?? '').replace(/\?.*/, '')
     if (path.startsWith('/interaction/')) return interact(request, response).catch(() => response.writeHead(500).end())
-    if (request.method === 'POST') {
+    // What the user posts is read late, and would be gone.
+    if (request.method === 'POST' && path !== '/device') {
       let body = ''
       request.on('data', (chunk) => (body += chunk))
       posts.push({
