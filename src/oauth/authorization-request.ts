@@ -1,12 +1,12 @@
 // What the user's browser is sent to the authorization server with (RFC 6749, section 4.1.1): pushed ahead (RFC 9126) or sealed (RFC 9101) where asked.
-import { type AuthorizationServer, calculatePKCECodeChallenge, pushedAuthorizationRequest } from 'oauth4webapi'
+import { calculatePKCECodeChallenge, pushedAuthorizationRequest } from 'oauth4webapi'
 import { LatchkeyError } from '../errors.ts'
 import { parseUrl } from '../http/origin.ts'
 import type { OAuthClient, Send } from './client.ts'
 import type { Prover } from './dpop.ts'
+import type { RequestSealer } from './request-object.ts'
 import { secure } from './server.ts'
 import type { SignIn } from './sign-ins.ts'
-import { createJwtSigner, type SigningOptions } from './signed-jwt.ts'
 import { answered } from './token-endpoint.ts'
 import { invalidIssuer, unavailable } from './verdict.ts'
 
@@ -19,8 +19,8 @@ export interface AuthorizationRequestOptions {
   authorizationDetails?: readonly Readonly<{ type: string; [field: string]: unknown }>[]
   /** Push the request ahead, so that nothing of it passes through the browser (RFC 9126). Default: where the server requires it. */
   pushed?: boolean
-  /** Sign the request, so that nobody can change it on its way (RFC 9101). */
-  requestObject?: SigningOptions
+  /** Sign the request, so that nobody can change it on its way (RFC 9101): what `signedRequest()` gives. */
+  requestObject?: RequestSealer
   /** Further parameters that the server wants, e.g. `{ audience: 'https://api.example.com' }`. */
   parameters?: Readonly<Record<string, string>>
 }
@@ -71,8 +71,10 @@ export function createAuthorizationRequester(
   client: OAuthClient,
   options: AuthorizationRequestOptions,
 ): AuthorizationRequester {
+  const { requestObject } = options
   checkParameters(options.parameters)
-  const signer = options.requestObject && createJwtSigner(options.requestObject)
+  if (requestObject !== undefined && typeof requestObject !== 'function')
+    throw new LatchkeyError('invalid_option', '`requestObject` must be what `signedRequest({ privateKey })` gives.')
 
   return {
     async url(state, signIn, asked, prover) {
@@ -84,7 +86,7 @@ export function createAuthorizationRequester(
       const url = parseUrl(server.authorization_endpoint, 'authorization_endpoint')
       secure(url)
       let fields = await written(state, signIn, asked, prover)
-      if (signer) fields = await sealed(fields, server)
+      if (options.requestObject) fields = await options.requestObject(fields, client)
       if (options.pushed ?? server.require_pushed_authorization_requests) fields = await pushed(send, fields, prover)
       for (const [name, value] of fields) url.searchParams.append(name, value)
       return url.href
@@ -120,25 +122,6 @@ export function createAuthorizationRequester(
     for (const [name, value] of Object.entries(ours)) if (value !== undefined) fields.set(name, value)
     for (const one of [resource].flat()) fields.append('resource', one)
     return fields
-  }
-
-  async function sealed(fields: URLSearchParams, server: AuthorizationServer): Promise<URLSearchParams> {
-    const sign = await signer?.load()
-    const now = Math.floor(client.now() / 1000)
-    const claims: Record<string, unknown> = { ...Object.fromEntries(fields), resource: fields.getAll('resource') }
-    for (const name of ['claims', 'authorization_details'])
-      if (claims[name] !== undefined) claims[name] = JSON.parse(String(claims[name]))
-    if (claims.max_age !== undefined) claims.max_age = Number(claims.max_age)
-    const request = await sign?.(
-      { ...claims, iss: client.id, aud: server.issuer, jti: crypto.randomUUID(), iat: now, nbf: now, exp: now + 60 },
-      'oauth-authz-req+jwt',
-    )
-    // What OpenID Connect Core, section 6.1, wants to see outside too.
-    const outside = ['client_id', 'response_type', 'scope'].filter((name) => fields.has(name))
-    return new URLSearchParams({
-      ...Object.fromEntries(outside.map((name) => [name, fields.get(name) as string])),
-      request: request as string,
-    })
   }
 
   async function pushed(send: Send, fields: URLSearchParams, prover: Prover | undefined): Promise<URLSearchParams> {

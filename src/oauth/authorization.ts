@@ -7,16 +7,15 @@ import {
   type StartOptions,
 } from './authorization-request.ts'
 import type { OAuthClient } from './client.ts'
-import { checkIdToken } from './id-token.ts'
-import { through } from './server.ts'
+import { checkIdToken, type SignatureCheck } from './id-token.ts'
 import type { SessionGrant } from './session-grant.ts'
 import { createSignIns, type SignIn } from './sign-ins.ts'
 import { readTokens } from './token-endpoint.ts'
 import { invalidCallback, refused } from './verdict.ts'
 
 export interface AuthorizationOptions extends AuthorizationRequestOptions {
-  /** Check the signature of the ID token too, with the keys of the issuer. Not needed where it came over https. Default false. */
-  verifyIdToken?: boolean
+  /** Check the signature of the ID token too: what `idTokenSignature()` gives. Not needed where it came over https, as it always does here. */
+  verifyIdToken?: SignatureCheck
 }
 
 /** What a completed sign-in gives back. */
@@ -31,7 +30,7 @@ export interface Authorization {
 }
 
 /** The end of the `state` of a sign-in whose answer another window waits for. */
-export const POPUP = '.popup'
+const POPUP = '.popup'
 /** How many completed sign-ins one object remembers. */
 const REMEMBERED = 10
 
@@ -41,9 +40,9 @@ export function createAuthorization(
   grant: SessionGrant,
   options: AuthorizationOptions,
 ): Authorization {
-  const { scope = '', verifyIdToken = false } = options
-  if (typeof verifyIdToken !== 'boolean')
-    throw new LatchkeyError('invalid_option', '`verifyIdToken` must be true or false.')
+  const { scope = '', verifyIdToken } = options
+  if (verifyIdToken !== undefined && typeof verifyIdToken !== 'function')
+    throw new LatchkeyError('invalid_option', '`verifyIdToken` must be what `idTokenSignature()` gives.')
   const requester = createAuthorizationRequester(client, options)
   const signIns = createSignIns(grant.store, `${grant.id} sign-ins`, ({ session }) => void grant.discard(session))
   /** By state; a page may run the code that completes twice. */
@@ -120,7 +119,7 @@ export function createAuthorization(
         const { token, idToken, error } = readTokens({ ...reply, receivedAt: Date.now() }, reply.headers)
         if (!token) throw error
         const expected = { nonce, maxAge, required: nonce !== undefined, signature: verifyIdToken }
-        await checkIdToken(server, client.described(), idToken, expected, through(client.server.fetch))
+        await checkIdToken(client, idToken, expected)
         await grant.establish(session, reply, signIn.scope === undefined ? {} : { scope: signIn.scope })
       } catch (error) {
         await grant.discard(session)

@@ -4,7 +4,6 @@ import { abortable, sleep } from '../timing.ts'
 import type { Ask, OAuthClient, Reply } from './client.ts'
 import type { Prover } from './dpop.ts'
 import { checkIdToken } from './id-token.ts'
-import { through } from './server.ts'
 import type { SessionGrant } from './session-grant.ts'
 import { readTokens } from './token-endpoint.ts'
 import { refused } from './verdict.ts'
@@ -44,9 +43,7 @@ export async function establishedByPolling(
   try {
     const reply = await polled(client, ask(grant.first), grant.prover(session), polling)
     const { idToken } = readTokens({ ...reply, receivedAt: Date.now() })
-    const server = await client.server.metadata()
-    const expected = { required: polling.openId, signature: false }
-    await checkIdToken(server, client.described(), idToken, expected, through(client.server.fetch))
+    await checkIdToken(client, idToken, { required: polling.openId })
     await grant.establish(session, reply)
   } catch (error) {
     await grant.discard(session)

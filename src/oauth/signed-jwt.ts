@@ -52,12 +52,7 @@ export function createJwtSigner({ privateKey, keyId, algorithm }: SigningOptions
 export async function signedJwt(key: CryptoKey, claims: object, header: object = {}): Promise<string> {
   const name = nameOf(key)
   const input = `${part({ ...header, alg: name })}.${part(claims)}`
-  const bits = Number(name.slice(2))
-  const signature = await crypto.subtle.sign(
-    { name: key.algorithm.name, hash: `SHA-${bits}`, saltLength: bits / 8 },
-    key,
-    utf8(input),
-  )
+  const signature = await crypto.subtle.sign(signatureParameters(key, name), key, utf8(input))
   return `${input}.${base64url(new Uint8Array(signature))}`
 }
 
@@ -72,7 +67,7 @@ async function imported(source: PrivateKey, algorithm: string | undefined): Prom
       const { kid, alg, use: _, key_ops: __, ...plain } = jwk
       const name = algorithm ?? alg ?? CURVES[jwk.crv ?? ''] ?? 'RS256'
       return {
-        key: await crypto.subtle.importKey('jwk', plain, parametersOf(name), false, ['sign']),
+        key: await crypto.subtle.importKey('jwk', plain, keyParameters(name), false, ['sign']),
         ...(kid && { kid }),
       }
     }
@@ -81,7 +76,7 @@ async function imported(source: PrivateKey, algorithm: string | undefined): Prom
     )
     const start = hex((der as Uint8Array).subarray(0, 32))
     const name = algorithm ?? Object.entries(KINDS).find(([oid]) => start.includes(oid))?.[1] ?? 'RS256'
-    return { key: await crypto.subtle.importKey('pkcs8', der as BufferSource, parametersOf(name), false, ['sign']) }
+    return { key: await crypto.subtle.importKey('pkcs8', der as BufferSource, keyParameters(name), false, ['sign']) }
   } catch {
     // The platform's own error may quote the key.
     throw new CredentialError(
@@ -95,11 +90,17 @@ function isJwk(source: PrivateKey): source is JsonWebKey {
   return typeof source === 'object' && 'kty' in source
 }
 
-function parametersOf(name: string): { name: string; hash?: string; namedCurve?: string } {
+/** How Web Crypto calls the kind of key that a JWS algorithm wants. */
+export function keyParameters(name: string): { name: string; hash?: string; namedCurve?: string } {
   const kinds: Record<string, string> = { RS: 'RSASSA-PKCS1-v1_5', PS: 'RSA-PSS', ES: 'ECDSA', Ed: 'Ed25519' }
   const curve = Object.keys(CURVES).find((candidate) => CURVES[candidate] === name)
   const kind = kinds[name.slice(0, 2)] as string
   return { name: kind, hash: `SHA-${name.slice(2)}`, ...(curve && { namedCurve: curve }) }
+}
+
+export function signatureParameters(key: CryptoKey, algorithm: string): RsaPssParams & EcdsaParams {
+  const bits = Number(algorithm.slice(2))
+  return { name: key.algorithm.name, hash: `SHA-${bits}`, saltLength: bits / 8 }
 }
 
 /** What a key that is made for one algorithm calls it. */

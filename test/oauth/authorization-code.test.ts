@@ -2,7 +2,12 @@ import { generateKeyPairSync } from 'node:crypto'
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createClient, memoryStore } from '../../src/index.ts'
-import { type AuthorizationCodeOptions, authorizationCode } from '../../src/oauth/oauth.ts'
+import {
+  type AuthorizationCodeOptions,
+  authorizationCode,
+  idTokenSignature,
+  signedRequest,
+} from '../../src/oauth/oauth.ts'
 import { claimsOf } from '../../src/oauth/record.ts'
 import { api } from '../servers/api.ts'
 import { answers, dropped } from '../servers/authorization.ts'
@@ -142,7 +147,7 @@ describe('what a server may want', () => {
         clientId: 'sealer',
         clientSecret: SECRET,
         pushed,
-        requestObject: { privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string },
+        requestObject: signedRequest({ privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string }),
         authorizationDetails: [{ type: 'payment' }],
       })
       const url = await auth.start({ maxAge: 100, claims: '{"id_token":{"acr":null}}', loginHint: 'ada' })
@@ -181,7 +186,7 @@ describe('what a server may want', () => {
 
   it('a client secret, and the signature of the ID token checked', async () => {
     const as = await openIdProvider()
-    const auth = login(as, { clientId: 'web', clientSecret: SECRET, verifyIdToken: true })
+    const auth = login(as, { clientId: 'web', clientSecret: SECRET, verifyIdToken: idTokenSignature() })
     await auth.complete(await as.visit(await auth.start()))
     expect(await auth.claims()).toMatchObject({ sub: 'alice' })
   })
@@ -217,6 +222,11 @@ describe('an ID token that is not right signs nobody in', () => {
     ['for several, without `azp`', { aud: ['app', 'other'] }],
     ['in answer to another request', { nonce: 'other' }],
     ['that has ended', { exp: 1 }],
+    ['that is not good yet', { nbf: 9_999_999_999 }],
+    ['without a time', { iat: undefined }],
+    ['for another party', { azp: 'other' }],
+    ['for nobody', { aud: [] }],
+    ['whose nonce is missing', { nonce: undefined }],
     ['without a subject', { sub: undefined }],
   ])('%s', async (_, claims) => {
     const error = await forged(changed(claims))
@@ -224,12 +234,21 @@ describe('an ID token that is not right signs nobody in', () => {
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('alice')
   })
 
+  it('that nobody signed', async () => {
+    const none = Buffer.from('{"alg":"none"}').toString('base64url')
+    const error = await forged((body) => {
+      body.id_token = `${none}.${body.id_token?.split('.')[1]}.`
+    })
+    expect(error.message).toContain('(alg)')
+    expect(await forged((body) => void Object.assign(body, { id_token: 'x' }))).toMatchObject({ code: 'issuer_invalid' })
+  })
+
   it('that is not there', async () => {
     expect(await forged((body) => void delete body.id_token)).toMatchObject({ code: 'issuer_invalid' })
   })
 
   it('that somebody else signed, where signatures are checked', async () => {
-    expect(await forged(changed({ name: 'Mallory' }), { verifyIdToken: true })).toMatchObject({
+    expect(await forged(changed({ name: 'Mallory' }), { verifyIdToken: idTokenSignature() })).toMatchObject({
       code: 'issuer_invalid',
     })
   })
@@ -431,7 +450,8 @@ describe('what cannot be meant is refused at creation', () => {
     [{ grantType: 'password' }, '`deviceCode()`'],
     [{ username: 'ada', password: 'x' }, '`deviceCode()`'],
     [{ dpop: 'yes' }, '`dpop`'],
-    [{ verifyIdToken: 1 }, '`verifyIdToken`'],
+    [{ verifyIdToken: true }, '`idTokenSignature()`'],
+    [{ requestObject: { privateKey: 'x' } }, '`signedRequest('],
   ])('%o', (options, says) => {
     expect(make(options)).toThrow(says)
   })

@@ -25,13 +25,7 @@ export function start(
 ): Child {
   const [engine, ...flags] = command as [string, ...string[]]
   const child = spawn(engine, [...flags, file, ...args], {
-    env: {
-      ...process.env,
-      LATCHKEY_TEST_FOLDER: folder,
-      NODE_COMPILE_CACHE: cache,
-      DENO_NO_UPDATE_CHECK: '1',
-      NODE_NO_WARNINGS: '1',
-    },
+    env: { ...process.env, LATCHKEY_TEST_FOLDER: folder, NODE_COMPILE_CACHE: cache, DENO_NO_UPDATE_CHECK: '1' },
   })
   const lines: string[] = []
   let [rest, errors, dead] = ['', '', false]
