@@ -240,7 +240,9 @@ describe('an ID token that is not right signs nobody in', () => {
       body.id_token = `${none}.${body.id_token?.split('.')[1]}.`
     })
     expect(error.message).toContain('(alg)')
-    expect(await forged((body) => void Object.assign(body, { id_token: 'x' }))).toMatchObject({ code: 'issuer_invalid' })
+    expect(await forged((body) => void Object.assign(body, { id_token: 'x' }))).toMatchObject({
+      code: 'issuer_invalid',
+    })
   })
 
   it('that is not there', async () => {
