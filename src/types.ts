@@ -115,7 +115,7 @@ export interface LimitedCall {
   waiting(reason: WaitReason, duration: number): void
 }
 
-export type WaitReason = 'gate' | 'spacing' | 'probe' | 'concurrency' | 'quota'
+export type WaitReason = 'gate' | 'probe' | 'concurrency' | 'quota' | 'pace' | 'queue'
 
 /** What a limiter knows of one scope. */
 export interface LimitState {

@@ -2,53 +2,85 @@ import { RateLimitError } from '../errors.ts'
 import { classify, defaultRetry } from '../retry/classify.ts'
 import { waitHint } from '../retry/hint.ts'
 import type { LimitedCall, Limiter, LimitState, WaitReason } from '../types.ts'
-import { createGate, type Gate } from './gate.ts'
+import { closedUntil, createGate, type Gate } from './gate.ts'
+import type { QuotaReading, ReadQuota } from './header-fields.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+import { createPace, type Pace } from './pace.ts'
 import { createQueue, type Queue, type Waiter } from './queue.ts'
 
 export interface LimiterOptions {
-  /** Most calls of one scope in flight, from departure to the head of the answer. Default: no bound. */
-  concurrency?: number
-  /** Milliseconds between departures while a scope recovers from a refusal. Default 50. */
-  spacing?: number
+  limits?: 'none'
+  readQuota?: ReadQuota
 }
 
+// Calls in flight to a scope of which nothing is known: until the first have come back, and until the server told more.
+const COLD = 16
+const WARM = 40
 // What was learned of an idle scope may be forgotten once there are this many.
 const MOST_SCOPES = 1000
+const NEVER = Number.POSITIVE_INFINITY
 
 /** Calls with one set of credentials to one origin: what a server limits. */
 interface Scope {
   readonly gate: Gate
   readonly queue: Queue
   readonly flights: Set<Flight>
-  /** The call that tries out whether the gate may open. */
-  probe: Flight | undefined
-  /** After the gate opened, those who waited leave one by one: the next not before this instant. */
-  spreading: boolean
-  nextAt: number
+  readonly ledger: Ledger
+  readonly pace: Pace
+  /** A header or a refusal told of limits. */
+  told: boolean
+  /** Calls of this round that may be in flight, and are. Each closing begins a round, with one call that tries. */
+  cap: number
+  air: number
+  round: number
+  arrived: number
+  /** Smoothed milliseconds from departure to answer. */
+  trip: number
+  cost: number
+  /** The window that the last departure belongs to. */
+  window: number
 }
 
 interface Flight {
   readonly epoch: number
+  readonly round: number
+  readonly window: number
+  readonly cost: number
+  readonly leftAt: number
   /** Nobody waits for it any longer, even if it was never heard of again. */
   readonly endsAt: number
 }
 
-/** The limiter every client has: a gate per scope that holds back all calls after one was refused, and a bound on concurrency. */
+interface Hold {
+  readonly reason: WaitReason
+  /** Milliseconds; Infinity ends when another call does. */
+  readonly duration: number
+}
+
+/** The limiter every client has: it holds calls back while the server would refuse them, and learns when that is. */
 export function createLimiter(options: LimiterOptions = {}): Limiter {
-  const { concurrency = Number.POSITIVE_INFINITY, spacing = 50 } = options
+  const careful = options.limits !== 'none'
+  const readQuota = options.readQuota ?? (() => [])
   const scopes = new Map<string, Scope>()
+  let sweepAt = MOST_SCOPES
 
   return {
     async run(call, send) {
       const scope = scopes.get(call.scope) ?? created(call.scope)
-      const free = !scope.queue.length && !hold(scope, undefined)
+      const free = !scope.queue.length && !hold(scope, undefined, call)
       const flight = free ? depart(scope, call) : await turn(scope, call)
+      let told = false
       try {
         const response = await send()
-        learn(scope, flight, response)
+        let readings = Number(response.headers.get('age')) > 0 ? [] : readQuota(response.headers, response.status, Date.now())
+        if (readings instanceof Promise) readings = await readings
+        told = readings.length > 0
+        learn(scope, flight, response, readings)
         return response
       } finally {
-        arrive(scope, flight)
+        if (!told) scope.ledger.spend(flight.cost)
+        land(scope, flight)
+        wakeNext(scope)
       }
     },
     limits: () => [...scopes].map(([name, scope]) => stateOf(name, scope)),
@@ -59,12 +91,23 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
       gate: createGate(),
       queue: createQueue(),
       flights: new Set(),
-      probe: undefined,
-      spreading: false,
-      nextAt: 0,
+      ledger: createLedger(),
+      pace: createPace(),
+      told: false,
+      cap: careful ? COLD : NEVER,
+      air: 0,
+      round: 0,
+      arrived: 0,
+      trip: 0,
+      cost: 0,
+      window: 0,
     }
-    if (scopes.size >= MOST_SCOPES)
-      for (const [other, { flights, queue }] of scopes) if (!flights.size && !queue.length) scopes.delete(other)
+    if (scopes.size >= sweepAt) {
+      const now = performance.now()
+      for (const [other, { flights, queue, gate }] of scopes)
+        if (!flights.size && !queue.length && gate.until <= now) scopes.delete(other)
+      sweepAt = Math.max(MOST_SCOPES, scopes.size * 2)
+    }
     scopes.set(name, scope)
     return scope
   }
@@ -77,7 +120,7 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
         call.signal.throwIfAborted()
         waiter.lookedAt = performance.now()
         scope.queue.add(waiter)
-        const held = hold(scope, waiter)
+        const held = hold(scope, waiter, call)
         if (!held) {
           scope.queue.remove(waiter)
           return depart(scope, call)
@@ -94,47 +137,89 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
     }
   }
 
-  /** Why a call may not leave now. A duration of Infinity ends when another call does. */
-  function hold(scope: Scope, waiter: Waiter | undefined): { reason: WaitReason; duration: number } | undefined {
+  /** Why a call may not leave now. */
+  function hold(scope: Scope, waiter: Waiter | undefined, call: LimitedCall): Hold | undefined {
     const now = performance.now()
-    if (scope.gate.until > now) return { reason: 'gate', duration: scope.gate.until - now }
-    const busy = scope.probe || scope.flights.size >= concurrency
-    if (busy) forgetLost(scope, now)
-    if (scope.probe) return { reason: 'probe', duration: Number.POSITIVE_INFINITY }
-    const full = scope.flights.size >= concurrency
-    if (full || scope.queue.first(now) !== waiter)
-      return { reason: full ? 'concurrency' : 'spacing', duration: Number.POSITIVE_INFINITY }
-    if (scope.nextAt > now) return { reason: 'spacing', duration: scope.nextAt - now }
+    const { gate, queue, ledger, pace } = scope
+    const cost = 1
+    if (gate.until > now) return { reason: 'gate', duration: gate.until - now }
+    if (queue.first(now) !== waiter) return { reason: 'queue', duration: NEVER }
+    if (scope.air >= scope.cap) forgetLost(scope, now)
+    if (scope.air >= scope.cap) return { reason: scope.cap > 1 ? 'concurrency' : 'probe', duration: NEVER }
+    if (!careful) return undefined
+    const quota = ledger.short(now, scope.cost, cost)
+    if (quota) {
+      if (quota.remaining < cost) begin(scope, 1)
+      return { reason: 'quota', duration: quota.resetAt > now ? quota.resetAt - now : NEVER }
+    }
+    if (pace.left < cost && pace.opensAt > now) return { reason: 'pace', duration: pace.opensAt - now }
     return undefined
+  }
+
+  /** After a closing, so many may be in flight; more as they come back. */
+  function begin(scope: Scope, cap: number): void {
+    if (scope.cap === 1 && !scope.air) return
+    scope.round++
+    scope.air = 0
+    scope.cap = careful || cap > 1 ? cap : 1
   }
 
   function depart(scope: Scope, call: LimitedCall): Flight {
     const now = performance.now()
-    const flight = { epoch: scope.gate.epoch, endsAt: now + call.timeout }
-    scope.flights.add(flight)
-    if (scope.gate.recovering) scope.probe = flight
-    if (scope.gate.recovering || scope.spreading) scope.nextAt = now + spacing
-    scope.spreading &&= scope.queue.length > 0
+    const { pace, flights, queue, gate } = scope
+    const cost = 1
+    const idle = !flights.size && !queue.length
+    if (idle) {
+      scope.ledger.rest(now)
+      if (scope.cap > 1) scope.cap = Math.max(scope.cap, COLD)
+    }
+    const before = scope.window
+    const window = scope.window = pace.depart(now, cost, idle)
+    if (window !== before && pace.window && !idle && scope.cap > 1)
+      begin(scope, spread(scope))
+    const flight = { epoch: gate.epoch, round: scope.round, window, cost, leftAt: now, endsAt: now + call.timeout }
+    flights.add(flight)
+    scope.air++
+    scope.cost += cost
     wakeNext(scope)
     return flight
   }
 
-  function learn(scope: Scope, flight: Flight, response: Response): void {
+  function learn(scope: Scope, flight: Flight, response: Response, readings: readonly QuotaReading[]): void {
+    const now = performance.now()
     const { status, headers } = response
-    const hint = status < 400 ? undefined : waitHint(headers)
+    const { gate, ledger, pace } = scope
+    ledger.read(readings, flight.leftAt, now)
+    const counted = readings.some(({ remaining, unit }) => remaining !== undefined && unit === 'requests')
+    scope.told ||= counted
     const verdict = classify(response, defaultRetry.statusCodes)
-    if (verdict === 'throttled' || (verdict === 'transient' && hint !== undefined))
-      scope.gate.close({ hint, status, epoch: flight.epoch, now: performance.now() })
-    else if (flight.epoch === scope.gate.epoch) {
-      scope.spreading ||= scope.gate.recovering
-      scope.gate.open()
+    let hint = status < 400 ? undefined : waitHint(headers)
+    if (verdict === 'throttled' || (verdict === 'transient' && hint !== undefined)) {
+      const exhausted = readings.filter(({ remaining }) => remaining === 0)
+      hint ??= exhausted.reduce((longest, { resetAfter = 0 }) => Math.max(longest, resetAfter), 0) || undefined
+      const fresh = flight.epoch === gate.epoch
+      if (fresh) {
+        gate.epoch++
+        gate.refusals++
+      }
+      gate.status = status
+      scope.told = true
+      let until = hint === undefined && careful ? undefined : closedUntil(gate, hint ?? 0, now)
+      if (careful && fresh && !exhausted.length && verdict === 'throttled') {
+        const own = pace.refused(flight.window, now, until)
+        until ??= own
+      }
+      gate.until = Math.max(gate.until, until ?? 0)
+      if (fresh) begin(scope, 1)
+      return
     }
-  }
-
-  function arrive(scope: Scope, flight: Flight): void {
-    scope.flights.delete(flight)
-    if (scope.probe === flight) scope.probe = undefined
-    wakeNext(scope)
+    pace.accepted(flight.window, flight.cost)
+    scope.trip += (now - flight.leftAt - scope.trip) / (scope.trip ? 8 : 1)
+    if (flight.epoch === gate.epoch) gate.refusals = 0
+    if (flight.round !== scope.round) return
+    if (!scope.told) {
+      if (++scope.arrived >= COLD) scope.cap = Math.max(scope.cap, WARM)
+    } else scope.cap = counted && scope.cap === 1 ? COLD : scope.cap + 1
   }
 
   function wakeNext(scope: Scope): void {
@@ -142,7 +227,19 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
   }
 }
 
-function refuseIfTooLong(scope: Scope, call: LimitedCall, held: { reason: WaitReason; duration: number }): void {
+/** How many may begin a window at once: one, unless windows are so short that their calls would not come back within. */
+function spread({ pace, trip }: Scope): number {
+  const part = (4 * trip) / pace.window
+  return pace.early && part < 0.5 ? 1 : Math.max(1, Math.ceil(pace.limit * part))
+}
+
+function land(scope: Scope, flight: Flight): void {
+  if (!scope.flights.delete(flight)) return
+  if (flight.round === scope.round) scope.air--
+  scope.cost -= flight.cost
+}
+
+function refuseIfTooLong(scope: Scope, call: LimitedCall, held: Hold): void {
   const left = Math.min(call.maxWait, call.deadlineAt - performance.now())
   if (Number.isFinite(held.duration) && held.duration > left)
     throw new RateLimitError({
@@ -154,11 +251,7 @@ function refuseIfTooLong(scope: Scope, call: LimitedCall, held: { reason: WaitRe
 }
 
 function forgetLost(scope: Scope, now: number): void {
-  for (const flight of scope.flights) {
-    if (flight.endsAt + 1000 > now) continue
-    scope.flights.delete(flight)
-    if (scope.probe === flight) scope.probe = undefined
-  }
+  for (const flight of scope.flights) if (flight.endsAt + 1000 < now) land(scope, flight)
 }
 
 function stateOf(name: string, scope: Scope): LimitState {
