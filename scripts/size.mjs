@@ -22,7 +22,7 @@ const rows = [
     most: 20.8,
     alien: /cookie-session|auth\/basic|hmac|oauth|noble/,
   },
-  { name: 'latchkey, everything', code: "export * from 'latchkey'", aim: 15, most: 22.6, alien: /hmac|oauth|noble/ },
+  { name: 'latchkey, everything', code: "export * from 'latchkey'", aim: 15, most: 23.4, alien: /hmac|oauth|noble/ },
   {
     name: 'client credentials, on top of the core',
     code: "export { createClient } from 'latchkey'\nexport { clientCredentials } from 'latchkey/oauth'",

@@ -193,7 +193,8 @@ export interface StoreTraits {
   readonly atRest: 'none' | 'memory-only' | 'same-disk-key' | 'os-user' | 'passphrase' | 'external-key'
   /** Who ends the lock of a dead holder: the realm, the browser, the kernel, or a lease that runs out. */
   readonly lock: 'realm' | 'origin' | 'kernel' | 'lease'
-  readonly notify: 'push' | 'none'
+  /** How `subscribe` hears of others: at once, by asking again and again, or not at all. */
+  readonly notify: 'push' | 'poll' | 'none'
   /** Largest value in bytes; Infinity where only memory or disk end it. */
   readonly maxBytes: number
 }
