@@ -61,7 +61,12 @@ export function createLedger(): Ledger {
       const over = now >= resetAt
       // From then on there is more, nobody knows how much: one call asks.
       const left = counted ? (over ? Math.max(1, remaining) : remaining) - inFlight : over ? 1 : remaining
-      if (left < Math.min(cost, reading.limit ?? cost) && !(over && !inFlight) && !(longest && longest.resetAt > resetAt)) longest = quota
+      if (
+        left < Math.min(cost, reading.limit ?? cost) &&
+        !(over && !inFlight) &&
+        !(longest && longest.resetAt > resetAt)
+      )
+        longest = quota
     }
     return longest
   }

@@ -9,6 +9,11 @@ const STEPS = [300, 1050, 2100, 5200, 10_300, 15_400, 30_500, 61_000]
 const LONGEST_COLD = 10_000
 // Clean windows between two attempts at more, at most.
 const MOST_PATIENCE = 64
+// Where windows are longer than this, nobody waits for the next one before a call has tried whether there is more in this one:
+// what was measured may have been another's share. Each refusal doubles the time until the next try.
+const LONG = 5000
+const FIRST_GAP = 1000
+const NEVER = Number.POSITIVE_INFINITY
 // A limit below this grows by shorter windows: one call more would be too much at once.
 const SMALL = 8
 
@@ -21,7 +26,7 @@ export interface Pace {
   readonly early: boolean
   /** Calls that may still leave in this window. */
   readonly left: number
-  /** When the next window opens, as a reading of `performance.now()`. */
+  /** When another call may leave once none is left, as a reading of `performance.now()`: with the next window, or to try for more. */
   readonly opensAt: number
   /** A call leaves; gives the window it belongs to. */
   depart(now: number, cost: number, idle: boolean): number
@@ -31,7 +36,7 @@ export interface Pace {
 }
 
 export function createPace(): Pace {
-  let limit = Number.POSITIVE_INFINITY
+  let limit = NEVER
   // A window was closed for at least `shut`, and open after `length`, counted from its opening; the next opens after `plan`.
   let shut = 0
   let length = 0
@@ -50,6 +55,9 @@ export function createPace(): Pace {
   let patience = 2
   let step = 5
   let trial = false
+  let trying = false
+  let gap = FIRST_GAP
+  let streak = 1
 
   return {
     get limit() {
@@ -65,7 +73,7 @@ export function createPace(): Pace {
       return Math.max(0, limit - used)
     },
     get opensAt() {
-      return openedAt + plan
+      return Math.min(openedAt + plan, length < LONG || opening ? NEVER : Math.max(openedAt, emptyAt) + gap)
     },
     depart(now, cost, idle) {
       const learned = plan > 0
@@ -78,11 +86,23 @@ export function createPace(): Pace {
         number++
       }
       used += cost
+      if (used > limit) {
+        // One more than known, then twice as many, as long as they are accepted.
+        limit = used
+        emptyAt = now
+        trying = true
+      }
       return number
     },
     accepted(window, cost) {
       if (window !== number) return
       taken += cost
+      if (trying) {
+        trying = false
+        gap = 0
+        limit += streak
+        streak *= 2
+      }
       if (!opening) return
       opening = judged = false
       tries = 0
@@ -98,16 +118,20 @@ export function createPace(): Pace {
         shut = Math.max(shut, openedAt - previous)
         failed()
         openedAt = previous
-        used = limit
+        if (limit < NEVER) used = limit
         number++
         if (plan < length) plan = length
         else plan = length ? length * (1 + 0.05 * 2 ** tries++) : emptyAt - openedAt + nextStep(now - emptyAt)
       } else {
-        measured = false
+        gap = Math.max(FIRST_GAP, gap * 2)
+        streak = 1
         emptyAt = now
-        shut = length ? plan : now - openedAt
+        if (!length) shut = now - openedAt
+        else if (!trying) shut = plan
+        measured = trying = false
         plan = length ? Math.max(length, now - openedAt) : now - openedAt + nextStep(0)
-        used = limit = Math.max(1, taken)
+        // Who was refused from the beginning has measured nothing.
+        if (taken) used = limit = taken
       }
       if (until !== undefined && until > openedAt + plan) plan = until - openedAt
       return openedAt + plan
@@ -119,7 +143,7 @@ export function createPace(): Pace {
     judged = true
     if (!measured) {
       // Answers that came after the refusal count too.
-      limit = Math.max(1, taken)
+      if (taken) limit = taken
       measured = true
       failed()
     } else if (used >= limit && ++clean >= patience) {

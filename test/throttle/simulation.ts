@@ -193,7 +193,7 @@ function told(ok: boolean, quota: false | { limit: number; remaining: number; re
     headers: {
       'x-ratelimit-limit': String(quota.limit),
       'x-ratelimit-remaining': String(quota.remaining),
-      'x-ratelimit-reset-after': quota.reset,
+      'x-ratelimit-reset': quota.reset,
       ...(!ok && { 'retry-after': quota.reset }),
     },
   }
