@@ -2,6 +2,7 @@ import { createTry, type Outgoing, type Try } from './attempt.ts'
 import { errorCode, LatchkeyError, RateLimitError } from './errors.ts'
 import type { RequestEvent } from './events.ts'
 import { type SharedAnswer, shareAnswer } from './http/answer.ts'
+import { carry } from './http/explanation.ts'
 import { guardOrigin, publicUrl } from './http/origin.ts'
 import { guardNativeRedirect, isRedirect, nextHop, refused } from './http/redirect.ts'
 import type { Settled } from './options.ts'
@@ -87,6 +88,7 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
       }
       if (answer.status < 400) shared.budgetOf(scope).earn(patience?.retries ?? 0)
       asked.onHead?.(attempt.stop)
+      if (answer.status >= 400 && attempt.explainable) return carry(await answer.response(), attempt.explainable)
       return answer.response()
     }
   }

@@ -49,8 +49,22 @@ export interface Attempt {
   readonly signal: AbortSignal
   /** Milliseconds since the epoch, by the server's clock. The only clock a strategy may read. */
   now(): number
+  /**
+   * How to say what was signed, should the server refuse it and somebody ask with `explain()`. `said` is the text of the
+   * server's answer, where it can still be read. What other strategies placed is taken out of it afterwards, the rest is yours.
+   */
+  explain(make: (said: string) => Awaitable<Explanation>): void
   /** Tells `onEvent` what only the strategy knows. Never put a secret in an event. */
   report(event: ClientEvent): void
+}
+
+/** What the credentials of a refused request were made from. No secret is in it. */
+export interface Explanation {
+  /** The request in the form that the scheme gives it, where it has one of several lines. */
+  readonly canonicalRequest?: string
+  readonly stringToSign: string
+  /** Where the server sent its own: the lines that differ, ours after `-` and the server's after `+`. Empty when none do, so that it must be the secret. */
+  readonly difference?: string
 }
 
 /** What came back, as a strategy or limiter may see it. */
@@ -234,4 +248,17 @@ export interface CredentialStore {
   subscribe?(id: string, listener: (change: { version: Version | null }) => void): () => void
   /** Get or create, atomically; goes with the record. Where absent, a session keeps a sealed JWK instead. */
   keyPair?(id: string, make: () => Promise<CryptoKeyPair>): Promise<CryptoKeyPair>
+  /** What is known beyond the traits, for a bug report: plain values, no secret, and no id of a record. Stores inside are given as stores. */
+  details?(): Awaitable<Readonly<Record<string, unknown>>>
+}
+
+/** A connected client of the `redis` package, or anything with the same `eval`. */
+export interface RedisClient {
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+}
+
+/** A second connected client, e.g. `await client.duplicate().connect()`: one that listens can do nothing else. */
+export interface RedisSubscriber {
+  subscribe(channel: string, listener: (message: string) => unknown): Promise<unknown>
+  unsubscribe(channel: string, listener: (message: string) => unknown): Promise<unknown>
 }
