@@ -37,7 +37,7 @@ export interface AuthStrategy {
 export interface Attempt {
   /** 1 for the first. */
   readonly number: number
-  /** The reasons for which this request was replayed so far: none of them is honoured again. */
+  /** The reasons for which this request was replayed so far: none of them is honoured again. One list for all its attempts. */
   readonly honoured: readonly ReplayReason[]
   readonly url: URL
   /** The only way to change the URL; the pipeline builds the Request again from the body's source, so its length stays known. */
@@ -61,6 +61,8 @@ export interface Answer {
   readonly url: URL
   /** At most 64 KiB of the body as text; the caller still receives it unread. */
   peek(): Promise<string>
+  /** All of the body, which is held in memory then; the caller still receives it unread. */
+  bytes(): Promise<Bytes>
 }
 
 /** Why another attempt at once may help. Each is honoured once per request. */

@@ -1,6 +1,7 @@
 import { readCredential } from '../credential.ts'
 import { utf8 } from '../crypto/bytes.ts'
 import { createMac, type Mac } from '../crypto/hash.ts'
+import { sendAsWritten } from '../http/wire.ts'
 import type { AuthStrategy } from '../types.ts'
 import { RequestFacts } from './facts.ts'
 import { bytesOf, own } from './message.ts'
@@ -18,7 +19,6 @@ import {
 } from './options.ts'
 import { checkPlaces, placesOf, write } from './placement.ts'
 import { formatTimestamp } from './timestamp.ts'
-import { sendAsWritten } from './wire.ts'
 
 export { base64, base64url, concat, fromUtf8, hex, utf8 } from '../crypto/bytes.ts'
 export { digest, digestStream, type HashName } from '../crypto/hash.ts'

@@ -1,4 +1,4 @@
-import type { Answer } from '../types.ts'
+import type { Answer, Bytes } from '../types.ts'
 import { readUpTo, resumed } from './body.ts'
 
 const PEEK = 64 * 1024
@@ -24,6 +24,7 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
     opaque: original.type === 'opaqueredirect',
     url,
     peek,
+    bytes,
     response: () => (peeked ? peeked.then(shown) : shown()),
     // A short body is read to its end, which keeps the connection for the next attempt; a long one is given up.
     discard: () =>
@@ -39,6 +40,14 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
   function peek(): Promise<string> {
     peeked ??= read()
     return peeked
+  }
+
+  async function bytes(): Promise<Bytes> {
+    await peek()
+    if (!original.body) return new Uint8Array()
+    const all = new Uint8Array(await response.arrayBuffer())
+    response = rebuilt(original, all)
+    return all
   }
 
   async function read(): Promise<string> {
