@@ -23,7 +23,7 @@ export interface Source {
 // Section 2.2: what is derived of a request, by name.
 const OF_REQUEST: Readonly<Record<string, (url: URL, request: RequestMessage) => string>> = {
   '@method': (_, { method }) => method,
-  '@target-uri': ({ href, hash }) => (hash ? href.slice(0, -hash.length) : href),
+  '@target-uri': ({ href }) => href.split('#')[0] as string,
   '@authority': ({ host }) => host,
   '@scheme': ({ protocol }) => protocol.slice(0, -1),
   '@request-target': ({ pathname, search }) => pathname + search,

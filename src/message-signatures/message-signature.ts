@@ -50,12 +50,6 @@ export interface MessageSignatureOptions {
   identity?: string
 }
 
-/** What was sent with an attempt. */
-interface Sent extends RequestMessage {
-  /** Milliseconds that the server was thought to be ahead. */
-  readonly offset: number
-}
-
 // How long a signature is good where the server wants an end, and the user does not say.
 const FIVE_MINUTES = 300_000
 // What a proxy may answer in the server's place, and what other strategies or another attempt may mend.
@@ -80,7 +74,7 @@ export function messageSignature(options: MessageSignatureOptions): AuthStrategy
     throw new LatchkeyError('invalid_option', "`contentDigest` must be 'sha-256', 'sha-512' or false.")
   if (Array.isArray(components)) components.forEach(parseComponent)
   const wishes = createWishes()
-  const sent = new WeakMap<Attempt, Sent>()
+  const sent = new WeakMap<Attempt, RequestMessage>()
   // Only the last key is kept: one that was rotated out is not held longer than needed.
   let last: { given: unknown; key: Promise<CryptoKey> } | undefined
 
@@ -125,14 +119,21 @@ export function messageSignature(options: MessageSignatureOptions): AuthStrategy
       for (const [field, value] of Object.entries(fields)) headers.set(field, value)
       const items = covered.map(parseComponent)
       wishes.given(attempt, { ...said, alg: algorithm, label: used, covered: items, digest: algorithmOfDigest })
-      if (responses) sent.set(attempt, { method, url, headers: known(headers, attempt), offset: now - Date.now() })
+      if (responses) sent.set(attempt, { method, url, headers: known(headers, attempt) })
     },
     async onResponse(answer, attempt) {
       const reason = wishes.heard(answer, attempt)
       if (reason) return reason
-      if (responses) await verifyAnswer(answer, sent.get(attempt) as Sent, responses)
+      if (responses) await verifyAnswer(answer, attempt, sent.get(attempt) as RequestMessage)
       return undefined
     },
+  }
+
+  async function verifyAnswer(answer: Answer, attempt: Attempt, request: RequestMessage): Promise<void> {
+    const { status, headers } = answer
+    if (status >= 500 || UNSIGNED.includes(status)) return
+    const body = request.method === 'HEAD' || status === 304 ? false : () => bytesOf(answer)
+    await responses?.verify({ status, headers }, { request, body, now: attempt.now() })
   }
 
   async function signingKey(): Promise<CryptoKey> {
@@ -183,14 +184,6 @@ function known(fields: Headers, { url, body }: Attempt): Headers {
 
 function random(): string {
   return base64url(crypto.getRandomValues(new Uint8Array(16)))
-}
-
-async function verifyAnswer(answer: Answer, { offset, ...request }: Sent, verifier: SignatureVerifier): Promise<void> {
-  const { status, headers } = answer
-  if (status >= 500 || UNSIGNED.includes(status)) return
-  const hidden = request.method === 'HEAD' || status === 304
-  const body = hidden ? false : () => bytesOf(answer)
-  await verifier.verify({ status, headers }, { request, body, now: Date.now() + offset })
 }
 
 async function bytesOf(answer: Answer): Promise<Bytes> {
