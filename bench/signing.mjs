@@ -23,7 +23,7 @@ const smithyNode = new SignatureV4({ credentials, service, region, sha256: Hash.
 
 /** As the pipeline does it: a Request of its own, then the credentials on it. */
 async function ours(method, bytes) {
-  const attempt = { url: new URL(url), body: bytes ?? new Uint8Array(), now: Date.now, setUrl() {} }
+  const attempt = { url: new URL(url), body: bytes ?? new Uint8Array(), now: Date.now, setUrl() {}, explain() {} }
   const request = new Request(attempt.url, { method, ...(bytes && { body: bytes, headers: { 'content-type': type } }) })
   await latchkey.authenticate(request, attempt)
   return request

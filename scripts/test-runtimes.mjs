@@ -1,80 +1,101 @@
-// Runs one suite over the built package in every engine that is here, and says which it left out.
+// Runs one suite over the packed package in every engine that is here, and says which it left out.
+// `npm run test:runtimes -- firefox webkit` runs those; `-- --write` puts what ran into the README.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
+import { browsers } from './browsers.mjs'
+import { nodeFolder } from './node-versions.mjs'
 
 const run = promisify(execFile)
 const root = new URL('..', import.meta.url).pathname
 const home = `${root}test/runtimes/`
 const bin = (name) => `${home}node_modules/.bin/${name}`
-const chromium = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
+const NODES = [22, 24, 26]
 
 if (!existsSync(`${home}node_modules`)) {
   console.log('Installing the engines, once …')
   await run('npm', ['ci', '--prefix', home], { cwd: home })
 }
-mkdirSync(`${home}.bundle`, { recursive: true })
-// The engines have a package.json of their own, so the package is found from its own folder, by its exports.
-const self = {
-  name: 'self',
-  setup: ({ onResolve, resolve }) =>
-    onResolve({ filter: /^latchkey(\/|$)/ }, ({ path, kind, pluginData }) =>
-      pluginData ? undefined : resolve(path, { kind, resolveDir: root, pluginData: true }),
-    ),
-}
+// What users get: the tarball, unpacked where the suite's imports find it.
+const packed = `${home}.packed/`
+rmSync(packed, { recursive: true, force: true })
+mkdirSync(`${packed}node_modules/latchkey`, { recursive: true })
+const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', packed]
+const [{ filename }] = JSON.parse((await run('npm', pack, { cwd: root })).stdout)
+await run('tar', ['-xzf', join(packed, filename), '-C', `${packed}node_modules/latchkey`, '--strip-components', '1'])
 const bundled = (entry) =>
   build({
     entryPoints: [`${home}${entry}`],
-    outfile: `${home}.bundle/${entry}`,
+    outfile: `${packed}${entry}`,
     bundle: true,
     format: 'esm',
     target: 'es2022',
     logLevel: 'error',
-    absWorkingDir: root,
-    plugins: [self],
+    external: ['node:*'],
+    plugins: [{ name: 'packed', setup: fromTarball }],
   })
-await Promise.all([bundled('suite.mjs'), bundled('worker.mjs')])
+await Promise.all(['suite.mjs', 'worker.mjs', 'run-script.mjs'].map(bundled))
 
 const { startServers } = await import('../test/runtimes/servers.mjs')
-const servers = await startServers(readFileSync(`${home}.bundle/suite.mjs`))
+const servers = await startServers(readFileSync(`${packed}suite.mjs`))
 
 /** Each gives its version and the results, or says why it cannot. */
 const engines = {
-  node: async () => ({ version: process.versions.node, results: await script(process.execPath, [], 'node') }),
+  ...Object.fromEntries(NODES.map((major) => [`node ${major}`, () => inNode(major)])),
   deno: async () => ({
     version: (await run(bin('deno'), ['--version'])).stdout.split(/\s/)[1],
-    results: await script(bin('deno'), ['run', '--no-prompt', '--allow-net=127.0.0.1'], 'deno'),
+    results: await script(bin('deno'), ['run', '--no-prompt', '--allow-net=127.0.0.1', '--allow-env'], 'deno'),
   }),
   bun: async () => ({
     version: (await run(bin('bun'), ['--version'])).stdout.trim(),
     results: await script(bin('bun'), [], 'bun'),
   }),
   workerd,
-  chromium: inChromium,
+  ...Object.fromEntries(Object.keys(browsers).map((name) => [name, () => inBrowser(name)])),
 }
 
+const wanted = process.argv.slice(2).filter((argument) => argument !== '--write')
+const rows = []
 let failed = 0
-const wanted = process.argv.slice(2)
 for (const [name, engine] of Object.entries(engines)) {
-  if (wanted.length && !wanted.includes(name)) continue
+  if (wanted.length && !wanted.some((word) => name.startsWith(word))) continue
   try {
     const { version, results } = await engine()
     const problems = results.filter(({ problem }) => problem)
     console.log(`${name} ${version}: ${results.length - problems.length} of ${results.length} checks hold`)
     for (const { name: check, problem } of problems) console.log(`  FAILED ${check}: ${problem}`)
     failed += problems.length
+    rows.push({ name, version, held: results.length - problems.length, of: results.length })
   } catch (error) {
     if (error.code !== 'ENOENT' && !error.absent) throw error
     console.log(`${name}: left out, ${error.absent ?? 'it is not installed'}`)
   }
 }
 servers.close()
+if (process.argv.includes('--write')) writeTable()
 process.exit(failed ? 1 : 0)
 
+function fromTarball({ onResolve, resolve }) {
+  onResolve({ filter: /^latchkey(\/|$)/ }, ({ path, kind, pluginData }) =>
+    pluginData ? undefined : resolve(path, { kind, resolveDir: packed, pluginData: true }),
+  )
+}
+
+function inNode(major) {
+  const folder = nodeFolder(major)
+  if (!folder) throw Object.assign(new Error(), { absent: `the npm registry has no Node ${major} for this machine` })
+  const node = join(folder, process.platform === 'win32' ? 'node.exe' : 'node')
+  return Promise.all([run(node, ['--version']), script(node, [], `node-${major}`)]).then(([{ stdout }, results]) => ({
+    version: stdout.trim().slice(1),
+    results,
+  }))
+}
+
 async function script(program, args, engine) {
-  const { stdout } = await run(program, [...args, `${home}run-script.mjs`, servers.url, engine], {
-    timeout: 120_000,
+  const { stdout } = await run(program, [...args, `${packed}run-script.mjs`, servers.url, engine], {
+    timeout: 180_000,
     maxBuffer: 16e6,
     env: { ...process.env, DENO_NO_UPDATE_CHECK: '1' },
   })
@@ -84,7 +105,7 @@ async function script(program, args, engine) {
 async function workerd() {
   const { Miniflare } = await import(`${home}node_modules/miniflare/dist/src/index.js`)
   const mf = new Miniflare({
-    modules: [{ type: 'ESModule', path: 'worker.mjs', contents: readFileSync(`${home}.bundle/worker.mjs`, 'utf8') }],
+    modules: [{ type: 'ESModule', path: 'worker.mjs', contents: readFileSync(`${packed}worker.mjs`, 'utf8') }],
     host: '127.0.0.1',
     port: 0,
     cf: false,
@@ -133,30 +154,39 @@ function overlaps(origin) {
   }
 }
 
-async function inChromium() {
-  if (!existsSync(chromium))
-    throw Object.assign(new Error(), { absent: `there is no ${chromium}: apt-get install chromium` })
-  const { chromium: driver } = await import('playwright-core')
-  const flags = [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ]
-  const browser = await driver.launch({ executablePath: chromium, args: flags })
+async function inBrowser(name) {
+  // The page stands on another origin than the API, as pages do.
+  const page = await browsers[name](servers.url.replace('127.0.0.1', 'localhost'))
   try {
-    // The page stands on another origin than the API, as pages do.
-    const page = await browser.newPage()
-    await page.goto(servers.url.replace('127.0.0.1', 'localhost'))
-    await page.waitForFunction(() => globalThis.runSuite)
-    return {
-      version: browser.version(),
-      results: await page.evaluate((url) => globalThis.runSuite(url, 'chromium'), servers.url),
-    }
+    const expression = `(async () => {
+      for (let i = 0; i < 100 && !globalThis.runSuite; i++) await new Promise((resolve) => setTimeout(resolve, 100))
+      return JSON.stringify(await globalThis.runSuite(${JSON.stringify(servers.url)}, ${JSON.stringify(name)}))
+    })()`
+    return { version: page.version, results: JSON.parse(await page.run(expression)) }
   } finally {
-    await browser.close()
+    await page.close()
   }
+}
+
+/** Only what really ran stands in the README, and only when everything did. */
+function writeTable() {
+  const missing = Object.keys(engines).filter((name) => !rows.some((row) => row.name === name))
+  if (missing.length || failed) {
+    console.log(`The README stays as it is: ${failed} failures, not run: ${missing.join(', ') || 'none'}.`)
+    process.exit(1)
+  }
+  const title = (name) =>
+    ({ webkit: 'WebKitGTK', workerd: 'workerd (Miniflare)' })[name] ?? name[0].toUpperCase() + name.slice(1)
+  const line = (cells) => `| ${cells.join(' | ')} |`
+  const table = [
+    line(rows.map(({ name }) => title(name))),
+    line(rows.map(() => '---')),
+    line(rows.map(({ version }) => version)),
+    line(rows.map(({ held, of }) => `${held} of ${of}`)),
+  ].join('\n')
+  const readme = readFileSync(`${root}README.md`, 'utf8')
+  const written = readme.replace(/(<!-- engines -->\n)[\s\S]*?(\n<!-- \/engines -->)/, `$1${table}$2`)
+  if (written === readme && !readme.includes(table)) throw new Error('README.md has no place for the engines.')
+  writeFileSync(`${root}README.md`, written)
+  console.log('The README now shows this run.')
 }

@@ -2,6 +2,7 @@ import { CredentialError, LatchkeyError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { type Content, fixed } from './http/body.ts'
 import type { Clock } from './http/clock.ts'
+import type { Explainable } from './http/explanation.ts'
 import { abortable, timedOut } from './timing.ts'
 import type { Attempt, AuthStrategy, Bytes, Fetch, ReplayReason } from './types.ts'
 
@@ -30,6 +31,8 @@ export interface Outgoing {
 export interface Try extends Attempt {
   /** A strategy read the clock: milliseconds the server was thought to be ahead. */
   offset: number | undefined
+  /** A strategy can tell what it signed. */
+  explainable: Explainable | undefined
   /** Puts the credentials on this attempt's own Request: the last thing before the wire. */
   authenticate(strategies: readonly AuthStrategy[]): Promise<Request>
   /** The head of the answer. The time an attempt may take starts here; neither its end nor an abort waits for the transport. */
@@ -53,6 +56,9 @@ export function createTry(
   let { content } = outgoing
   let credentials: RequestCredentials | undefined
   let changed = false
+  let applied: readonly AuthStrategy[] = []
+  let applying: AuthStrategy | undefined
+  let sent: Request | undefined
   let reject: (reason: unknown) => void = () => {}
   const onAbort = () => attempt.stop(outgoing.signal?.reason)
   outgoing.signal?.addEventListener('abort', onAbort)
@@ -64,6 +70,7 @@ export function createTry(
     ...(body && { body }),
     signal,
     offset: undefined,
+    explainable: undefined,
     setUrl(url) {
       if (url.origin !== outgoing.url.origin)
         throw new CredentialError('origin_not_allowed', `A strategy must not lead to another origin, ${url.origin}.`)
@@ -81,16 +88,22 @@ export function createTry(
       attempt.offset ??= now - Date.now()
       return now
     },
+    explain(make) {
+      attempt.explainable = { make, by: applying, strategies: applied, request: () => sent }
+    },
     report: (event) => onEvent?.(event),
 
     async authenticate(strategies) {
       credentials = strategies.find((strategy) => strategy.credentials)?.credentials
       let request = made(outgoing.headers)
+      applied = strategies
       for (const strategy of strategies) {
+        applying = strategy
         const done = strategy.authenticate(request, attempt)
         if (done) await abortable(done, signal)
         if (changed) request = made(request.headers)
       }
+      sent = request
       return request
     },
     send(request, transport, timeout) {

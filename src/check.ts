@@ -35,6 +35,10 @@ export const REQUEST: Rules = {
     (value) => value === true || (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)),
     'visible ASCII, or true for a random one',
   ],
+  version: [
+    (value) => typeof (value as { ask?: unknown } | null)?.ask === 'function',
+    "what apiVersion() of 'latchkey/version' gives",
+  ],
   crossOrigin: [(value) => value === 'error' || value === 'strip', "'error' or 'strip'"],
 }
 

@@ -15,6 +15,7 @@ export {
 } from './errors.ts'
 export type { ClientEvent, OnEvent } from './events.ts'
 export type { BodySource } from './http/body.ts'
+export { explain } from './http/explanation.ts'
 export type { Auth, CreateOptions, RequestOptions } from './options.ts'
 export type { RetryOptions, RetryState } from './retry/classify.ts'
 export { isSecret, Secret } from './secret.ts'

@@ -138,3 +138,13 @@ export class OAuthError extends LatchkeyError {
     this.retryAt = details.retryAt
   }
 }
+
+/** What ended a request without an answer, in one word. */
+export function errorCode(
+  error: unknown,
+  signal: AbortSignal | undefined,
+): ErrorCode | 'aborted' | 'timeout' | 'network' {
+  if (error instanceof LatchkeyError) return error.code
+  if ((error as Error | undefined)?.name === 'TimeoutError') return 'timeout'
+  return signal?.aborted ? 'aborted' : 'network'
+}

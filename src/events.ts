@@ -1,4 +1,5 @@
-import type { ReplayReason, WaitReason } from './types.ts'
+import type { ErrorCode } from './errors.ts'
+import type { ReplayReason, VersionNotice, WaitReason } from './types.ts'
 
 /** What happens to one request. Durations are in milliseconds. */
 export type RequestEvent =
@@ -18,6 +19,17 @@ export type RequestEvent =
     }
   /** Will be tried again at once, with other credentials or at another URL. */
   | { readonly type: 'replay'; readonly number: number; readonly reason: ReplayReason | 'redirect' }
+  /** The API told its version, or that what was asked for will be gone: with the option `version` only. */
+  | ({ readonly type: 'version' } & VersionNotice)
+  /** The last word on a request: the status of the answer that its caller got, or what was thrown. */
+  | {
+      readonly type: 'end'
+      readonly attempts: number
+      /** From the call to the head of the answer, waits included. */
+      readonly duration: number
+      readonly status?: number
+      readonly error?: ErrorCode | 'aborted' | 'timeout' | 'network'
+    }
 
 /** A token was renewed, or could not be; `duration` is in milliseconds. */
 export interface RenewEvent {

@@ -3,7 +3,7 @@ import { CredentialError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { allowedOrigins } from './http/origin.ts'
 import { defaultRetry, type RetryOptions, type RetryPolicy } from './retry/classify.ts'
-import type { AuthStrategy, Fetch, Limiter } from './types.ts'
+import type { ApiVersion, AuthStrategy, Fetch, Limiter } from './types.ts'
 
 /** One strategy, several for the same request, or false for none. */
 export type Auth = AuthStrategy | readonly AuthStrategy[] | false
@@ -22,6 +22,8 @@ export interface RequestOptions {
   maxWait?: number
   /** Sent as `Idempotency-Key` with every attempt, which makes a POST or PATCH safe to try again after a failure; true draws a random one. Default none. */
   idempotencyKey?: string | true
+  /** The version of the API to ask for: what `apiVersion()` of `latchkey/version` gives. Default none. */
+  version?: ApiVersion
   /** A redirect to another origin: `'error'` refuses it, `'strip'` follows without credentials, content and headers. Default `'error'`; `'strip'` where no credentials are sent. */
   crossOrigin?: 'error' | 'strip'
 }
@@ -52,6 +54,7 @@ export interface Settled {
   readonly totalTimeout: number
   readonly maxWait: number
   readonly idempotencyKey: string | true | undefined
+  readonly version: ApiVersion | undefined
   readonly crossOrigin: 'error' | 'strip' | undefined
   readonly maxReplayBytes: number
 }
@@ -62,6 +65,7 @@ const DEFAULTS = {
   totalTimeout: Number.POSITIVE_INFINITY,
   maxWait: 60_000,
   idempotencyKey: undefined,
+  version: undefined,
   crossOrigin: undefined,
   maxReplayBytes: 1024 * 1024,
 } satisfies Omit<Settled, 'strategies' | 'origins'>

@@ -1,7 +1,8 @@
 import { createTry, type Outgoing, type Try } from './attempt.ts'
-import { LatchkeyError, RateLimitError } from './errors.ts'
+import { errorCode, LatchkeyError, RateLimitError } from './errors.ts'
 import type { RequestEvent } from './events.ts'
 import { type SharedAnswer, shareAnswer } from './http/answer.ts'
+import { carry } from './http/explanation.ts'
 import { guardOrigin, publicUrl } from './http/origin.ts'
 import { guardNativeRedirect, isRedirect, nextHop, refused } from './http/redirect.ts'
 import type { Settled } from './options.ts'
@@ -21,11 +22,10 @@ const SKEW = 2000
  * its answer is followed, answered with other credentials, tried again later, or handed up.
  * @throws CredentialError, RateLimitError and LatchkeyError, what the transport threw, and the signal's reason
  */
-export async function travel(asked: Outgoing, settled: Settled, shared: Shared, deadlineAt: number): Promise<Response> {
-  asked.signal?.throwIfAborted()
-  if (settled.strategies.length) guardOrigin(asked.url, settled.origins)
-
+export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadlineAt: number): Promise<Response> {
   const id = shared.nextId()
+  const began = performance.now()
+  const asked = settled.version ? { ...wanted, ...settled.version.ask(wanted) } : wanted
   const honoured: ReplayReason[] = []
   let { strategies } = settled
   let outgoing = asked
@@ -38,51 +38,67 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
   let attempt: Try
   let last: SharedAnswer | undefined
   let patience: Patience | undefined
-  goTo(asked)
+  return shared.onEvent ? journey().then(arrived, failed) : journey()
 
-  for (;;) {
-    number++
-    const body = needsBytes() ? await finalBytes() : undefined
-    attempt = createTry(number, honoured, outgoing, body, clock, shared.onEvent)
-    let onTheWire = false
-    let answer: SharedAnswer
-    try {
-      const response = await shared.limiter.run(limitedCall(), async () => {
-        if (notBefore) await breathe()
-        attempt.signal.throwIfAborted()
-        last?.discard()
-        last = undefined
-        const request = await attempt.authenticate(strategies)
-        onTheWire = true
-        return observed(request)
-      })
-      answer = shareAnswer(response, outgoing.url)
-    } catch (error) {
-      attempt.release()
-      // The server's own refusal says more than ours that follows from it.
-      if (error instanceof RateLimitError && last) return last.response()
-      if (!onTheWire || asked.signal?.aborted) throw error
-      if (await again(outcomeOfFailure(error, settled.retry))) continue
-      throw outgoing.failure?.(error) ?? error
-    }
-
-    last = answer
-    try {
-      if (
-        redirected(answer) ||
-        (answersBack() && (await replayed(answer))) ||
-        (fails(answer) && (await retried(answer)))
-      ) {
+  async function journey(): Promise<Response> {
+    asked.signal?.throwIfAborted()
+    if (settled.strategies.length) guardOrigin(asked.url, settled.origins)
+    goTo(asked)
+    for (;;) {
+      number++
+      const body = needsBytes() ? await finalBytes() : undefined
+      attempt = createTry(number, honoured, outgoing, body, clock, shared.onEvent)
+      let onTheWire = false
+      let answer: SharedAnswer
+      try {
+        const response = await shared.limiter.run(limitedCall(), async () => {
+          if (notBefore) await breathe()
+          attempt.signal.throwIfAborted()
+          last?.discard()
+          last = undefined
+          const request = await attempt.authenticate(strategies)
+          onTheWire = true
+          return observed(request)
+        })
+        answer = shareAnswer(response, outgoing.url)
+      } catch (error) {
         attempt.release()
-        continue
+        // The server's own refusal says more than ours that follows from it.
+        if (error instanceof RateLimitError && last) return last.response()
+        if (!onTheWire || asked.signal?.aborted) throw error
+        if (await again(outcomeOfFailure(error, settled.retry))) continue
+        throw outgoing.failure?.(error) ?? error
       }
-    } catch (error) {
-      answer.discard()
-      throw error
+
+      last = answer
+      try {
+        if (
+          redirected(answer) ||
+          (answersBack() && (await replayed(answer))) ||
+          (fails(answer) && (await retried(answer)))
+        ) {
+          attempt.release()
+          continue
+        }
+      } catch (error) {
+        answer.discard()
+        throw error
+      }
+      if (answer.status < 400) shared.budgetOf(scope).earn(patience?.retries ?? 0)
+      asked.onHead?.(attempt.stop)
+      if (answer.status >= 400 && attempt.explainable) return carry(await answer.response(), attempt.explainable)
+      return answer.response()
     }
-    if (answer.status < 400) shared.budgetOf(scope).earn(patience?.retries ?? 0)
-    asked.onHead?.(attempt.stop)
-    return answer.response()
+  }
+
+  function arrived(response: Response): Response {
+    tell({ type: 'end', attempts: number, duration: performance.now() - began, status: response.status })
+    return response
+  }
+
+  function failed(error: unknown): never {
+    tell({ type: 'end', attempts: number, duration: performance.now() - began, error: errorCode(error, asked.signal) })
+    throw error
   }
 
   // ---- one attempt: wait, credentials, send, observe ----
@@ -131,6 +147,8 @@ export async function travel(asked: Outgoing, settled: Settled, shared: Shared, 
     idleSince += duration
     clock.observe(response.headers, sentAt, Date.now())
     tell({ type: 'response', number, status: response.status, duration })
+    const noticed = settled.version?.seen(response.headers, outgoing.url)
+    if (noticed) tell({ type: 'version', ...noticed })
     return response
   }
 

@@ -16,19 +16,21 @@ export interface Shared {
   nextId(): number
 }
 
+// One count for all clients: what listens to several tells their requests apart.
+let lastId = 0
+
 /** Limiter, clocks and retry budgets: made once, shared by everything that extends a client. */
 export function createShared(options: CreateOptions): Shared {
   const { concurrency } = options
   const clocks = new Map<string, Clock>()
   const budgets = new Map<string, Budget>()
-  let id = 0
   return {
     transport: options.fetch,
     limiter: options.limiter ?? createLimiter(concurrency === undefined ? {} : { concurrency }),
     onEvent: harmless(options.onEvent),
     clockOf: (origin) => kept(clocks, origin, createClock),
     budgetOf: (scope) => kept(budgets, scope, createBudget),
-    nextId: () => ++id,
+    nextId: () => ++lastId,
   }
 }
 

@@ -49,8 +49,22 @@ export interface Attempt {
   readonly signal: AbortSignal
   /** Milliseconds since the epoch, by the server's clock. The only clock a strategy may read. */
   now(): number
+  /**
+   * How to say what was signed, should the server refuse it and somebody ask with `explain()`. `said` is the text of the
+   * server's answer, where it can still be read. What other strategies placed is taken out of it afterwards, the rest is yours.
+   */
+  explain(make: (said: string) => Awaitable<Explanation>): void
   /** Tells `onEvent` what only the strategy knows. Never put a secret in an event. */
   report(event: ClientEvent): void
+}
+
+/** What the credentials of a refused request were made from. No secret is in it. */
+export interface Explanation {
+  /** The request in the form that the scheme gives it, where it has one of several lines. */
+  readonly canonicalRequest?: string
+  readonly stringToSign: string
+  /** Where the server sent its own: the lines that differ, ours after `-` and the server's after `+`. Empty when none do, so that it must be the secret. */
+  readonly difference?: string
 }
 
 /** What came back, as a strategy or limiter may see it. */
@@ -143,6 +157,25 @@ export interface Limiter {
   limits?(): readonly LimitState[]
 }
 
+/** What an answer says of the API's version. */
+export interface VersionNotice {
+  /** The version that answered, in the server's words. */
+  readonly version?: string
+  /** Milliseconds since the epoch: deprecated since or from then on (RFC 9745). */
+  readonly deprecatedAt?: number
+  /** Milliseconds since the epoch: likely gone from then on (RFC 8594). */
+  readonly sunsetAt?: number
+  /** Where to read more, and what comes after: targets of `deprecation`, `sunset` and `successor-version` links (RFC 8288). */
+  readonly links?: Readonly<Record<string, string>>
+}
+
+/** Asks for one version of an API, and notices what the answers say of it. */
+export interface ApiVersion {
+  ask(request: { readonly url: URL; readonly headers: Headers }): { readonly url: URL; readonly headers: Headers }
+  /** Undefined when there is nothing new to tell. */
+  seen(headers: Headers, url: URL): VersionNotice | undefined
+}
+
 declare const versionBrand: unique symbol
 /** Opaque; new on every successful write, never used again. */
 export type Version = string & { readonly [versionBrand]: true }
@@ -176,7 +209,8 @@ export interface StoreTraits {
   readonly atRest: 'none' | 'memory-only' | 'same-disk-key' | 'os-user' | 'passphrase' | 'external-key'
   /** Who ends the lock of a dead holder: the realm, the browser, the kernel, or a lease that runs out. */
   readonly lock: 'realm' | 'origin' | 'kernel' | 'lease'
-  readonly notify: 'push' | 'none'
+  /** How `subscribe` hears of others: at once, by asking again and again, or not at all. */
+  readonly notify: 'push' | 'poll' | 'none'
   /** Largest value in bytes; Infinity where only memory or disk end it. */
   readonly maxBytes: number
 }
@@ -198,4 +232,15 @@ export interface CredentialStore {
   subscribe?(id: string, listener: (change: { version: Version | null }) => void): () => void
   /** Get or create, atomically; goes with the record. Where absent, a session keeps a sealed JWK instead. */
   keyPair?(id: string, make: () => Promise<CryptoKeyPair>): Promise<CryptoKeyPair>
+}
+
+/** A connected client of the `redis` package, or anything with the same `eval`. */
+export interface RedisClient {
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+}
+
+/** A second connected client, e.g. `await client.duplicate().connect()`: one that listens can do nothing else. */
+export interface RedisSubscriber {
+  subscribe(channel: string, listener: (message: string) => unknown): Promise<unknown>
+  unsubscribe(channel: string, listener: (message: string) => unknown): Promise<unknown>
 }

@@ -321,7 +321,7 @@ describe('what goes down, and what is shared', () => {
     })
     await client.get('start?secret=1')
     expect(events.map(({ type }) => type).join(' ')).toBe(
-      'attempt response replay attempt response retry wait attempt response retry wait attempt response',
+      'attempt response replay attempt response retry wait attempt response retry wait attempt response end',
     )
     expect(JSON.stringify(events)).not.toContain('secret')
     expect(events.filter(({ type }) => type === 'wait')).toMatchObject([{ reason: 'gate' }, { reason: 'spacing' }])

@@ -1,5 +1,4 @@
 export type { AwsCredentials } from './credentials.ts'
-export { type Explanation, explain } from './explain.ts'
 export type { AwsOptions, AwsStrategyOptions } from './options.ts'
 export { type PresignOptions, presign, type SigV4PresignOptions } from './presign.ts'
 export { type SigV4Options, sigv4 } from './sigv4.ts'

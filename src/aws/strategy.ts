@@ -56,6 +56,7 @@ export function strategy(options: AwsStrategyOptions, algorithm: Algorithm): Aut
     const canonical = canonicalRequest({ method, path, query, headers: signed, contentHash: hash }, rules)
     const day = at.slice(0, 8)
     const text = stringToSign(algorithm, at, canonical.text)
+    attempt.explain(async (said) => (await import('./explain.ts')).explanation(canonical.text, text, said))
     return when(algorithm.sign(key, day, text), (signature) => {
       headers.set(
         'authorization',

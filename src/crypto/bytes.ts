@@ -21,6 +21,13 @@ export function concat(...parts: readonly Uint8Array[]): Bytes {
   return bytes
 }
 
+/** Each as four bytes, the highest first. */
+export function uint32(...numbers: readonly number[]): Bytes {
+  const view = new DataView(new ArrayBuffer(4 * numbers.length))
+  for (const [index, number] of numbers.entries()) view.setUint32(4 * index, number)
+  return new Uint8Array(view.buffer as ArrayBuffer)
+}
+
 export function hex(bytes: Uint8Array): string {
   let text = ''
   for (const byte of bytes) text += byte.toString(16).padStart(2, '0')

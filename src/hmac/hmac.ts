@@ -1,7 +1,7 @@
 import { readCredential } from '../credential.ts'
 import { utf8 } from '../crypto/bytes.ts'
 import { createMac, type Mac } from '../crypto/hash.ts'
-import { sendAsWritten } from '../http/wire.ts'
+import { sendAsWritten } from '../http/as-written.ts'
 import type { AuthStrategy } from '../types.ts'
 import { RequestFacts } from './facts.ts'
 import { bytesOf, own } from './message.ts'
@@ -75,6 +75,9 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
       })
       if (prepare) await own('prepare', async () => write(await prepare(facts), request, attempt, places))
       const signed = bytesOf(await own('message', () => message(facts)))
+      attempt.explain(async (said) =>
+        (await import('./explain.ts')).explanation(signed, [text, ...Object.values(credentials)], said),
+      )
       facts.signature = encode[encoding](await facts.mac(signed))
       await own('place', async () => write(await place(facts), request, attempt, places))
     },

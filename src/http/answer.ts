@@ -1,5 +1,6 @@
 import type { Answer, Bytes } from '../types.ts'
 import { readUpTo, resumed } from './body.ts'
+import { carryOn } from './explanation.ts'
 
 const PEEK = 64 * 1024
 
@@ -65,14 +66,14 @@ function ignore(): void {}
 /** The same head with another body; fetch gives no way to keep the URL but this. */
 function rebuilt(response: Response, body: BodyInit): Response {
   const { status, statusText, headers, url } = response
-  return showAs(new Response(body, { status, statusText, headers }), url)
+  return carryOn(response, showAs(new Response(body, { status, statusText, headers }), url))
 }
 
 function showAs(response: Response, url: string): Response {
   const clone = response.clone
   return Object.defineProperties(response, {
     url: { value: url, configurable: true },
-    clone: { value: () => showAs(clone.call(response), url), configurable: true },
+    clone: { value: () => carryOn(response, showAs(clone.call(response), url)), configurable: true },
   })
 }
 

@@ -1,7 +1,7 @@
 // Structured fields (RFC 9651). A bare item is kept as its canonical text: so a decimal stays one, and a token is no string.
 
 /** Canonical texts by name; `'?1'` where no value was given. */
-export type Parameters = ReadonlyMap<string, string>
+type Parameters = ReadonlyMap<string, string>
 export interface Item {
   readonly value: string
   readonly parameters: Parameters

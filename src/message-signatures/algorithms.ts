@@ -37,7 +37,7 @@ const ALGORITHMS: Readonly<Record<SignatureAlgorithm, Parameters>> = {
   ed25519: { name: 'Ed25519' },
 }
 
-export const signatureAlgorithms: readonly string[] = Object.keys(ALGORITHMS)
+const signatureAlgorithms: readonly string[] = Object.keys(ALGORITHMS)
 
 /** @throws LatchkeyError `invalid_option` */
 export function checkAlgorithm(algorithm: SignatureAlgorithm): void {
@@ -71,10 +71,9 @@ export async function importKey(
     if ((error as Error)?.name === 'NotSupportedError')
       throw new CredentialError('runtime_unsupported', `Web Crypto of this runtime does not know ${algorithm}.`)
   }
-  const kind = usage === 'sign' ? 'private key' : 'public key'
   throw new CredentialError(
     'credential_invalid',
-    `\`key\` is no ${parameters.name === 'HMAC' ? 'secret' : kind} for ${algorithm}: give a CryptoKey for '${usage}', a JWK, or PEM that begins with -----BEGIN ${kind.toUpperCase()}.`,
+    `\`key\` is none to ${usage} with ${algorithm}: give a CryptoKey for that, a JWK, PEM (BEGIN PRIVATE KEY, BEGIN PUBLIC KEY), or the secret.`,
   )
 }
 

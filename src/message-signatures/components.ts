@@ -4,7 +4,6 @@ import {
   type Item,
   parseDictionary,
   parseItem,
-  quoted,
   serialize,
   unquoted,
 } from '../http/structured-field.ts'
@@ -93,7 +92,7 @@ export function componentValue(component: Item, source: Source): string {
     const binary = parameters.has('bs')
     if (binary && (parameters.has('sf') || parameters.has('key'))) throw fail('`bs` goes with neither `sf` nor `key`')
     const lines = linesOf(parameters.has('tr') ? message.trailers : message.headers, name)
-    if (!lines.length) throw fail(MISSING[name] ?? 'the message has no such field')
+    if (!lines.length) throw fail('the message has no such field')
     if (binary) return lines.map(inBase64).join(', ')
     const text = lines.join(', ')
     if (!parameters.has('key')) return parameters.has('sf') ? structured(text) : text
@@ -135,12 +134,6 @@ export function componentValue(component: Item, source: Source): string {
   }
 }
 
-// What a client cannot see of its own request.
-const MISSING: Readonly<Record<string, string>> = {
-  date: 'no date was set, and a browser sets none; `created` says when it was signed',
-  cookie: 'the runtime writes it later',
-}
-
 /** As `application/x-www-form-urlencoded`, but with `%20` for a space (section 2.2.8). */
 function encoded(text: string): string {
   return encodeURIComponent(text).replace(/[!'()~]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
@@ -155,7 +148,6 @@ function decoded(text: string | undefined): string | undefined {
 }
 
 function unavailable(identifier: string, why: string): SignatureError {
-  const shown =
-    quoted(identifier.slice(0, 100)) === undefined ? 'A component' : `The component ${identifier.slice(0, 100)}`
-  return new SignatureError('component_unavailable', `${shown} cannot be covered: ${why}.`)
+  const shown = identifier.slice(0, 100).replace(/[^ -~]/g, '?')
+  return new SignatureError('component_unavailable', `The component ${shown} cannot be covered: ${why}.`)
 }

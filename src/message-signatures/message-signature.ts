@@ -1,9 +1,9 @@
 import { type Credential, readCredential } from '../credential.ts'
 import { base64url } from '../crypto/bytes.ts'
 import { LatchkeyError } from '../errors.ts'
+import { sendAsWritten } from '../http/as-written.ts'
 import { contentDigest, type DigestAlgorithm, digestAlgorithms } from '../http/content-digest.ts'
 import type { FieldType } from '../http/structured-field.ts'
-import { sendAsWritten } from '../http/wire.ts'
 import type { Answer, Attempt, AuthStrategy, Bytes, Provided } from '../types.ts'
 import {
   checkAlgorithm,
@@ -15,7 +15,8 @@ import {
 } from './algorithms.ts'
 import { componentValue, identityOf, parseComponent, type Source } from './components.ts'
 import type { RequestMessage } from './message.ts'
-import { checkLabel, type SignatureParameters, signed } from './sign.ts'
+import { checkLabel, cover, signed } from './sign.ts'
+import { signatureBase } from './signature-base.ts'
 import { SignatureError } from './signature-error.ts'
 import type { SignatureVerifier } from './verify.ts'
 import { createWishes } from './wishes.ts'
@@ -94,19 +95,17 @@ export function messageSignature(options: MessageSignatureOptions): AuthStrategy
       const name = keyid === undefined ? undefined : await readCredential(keyid, 'keyid')
       const { headers, method } = request
       const { body, url } = attempt
-      const wish = wishes.of(attempt)
+      const { signature: asked, digest: wanted } = wishes.of(attempt)
       // fetch shows no bytes but the decoded, and the digest is of the encoded.
       if (responses && !headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
-      const asked = wish.signature
-      const content = body && digest !== false && (body.length > 0 || mentioned(asked?.components))
-      const listed = typeof components === 'function' ? components(request) : (components ?? usual(headers, content))
-      const algorithmOfDigest =
-        content || (body && mentioned(listed)) ? (wish.digest ?? (digest || undefined)) : undefined
-      if (body && algorithmOfDigest) headers.set('content-digest', await contentDigest(body, algorithmOfDigest))
+      const listed =
+        typeof components === 'function' ? components(request) : (components ?? usual(headers, body?.length && digest))
+      const named = [...listed, ...(asked?.components ?? [])].some((one) => /^"?content-digest\b/i.test(one))
+      const digested = body && (body.length || named) && digest ? (wanted ?? digest) : undefined
+      if (digested) headers.set('content-digest', await contentDigest(body as Bytes, digested))
       const source = { message: { method, url, headers: known(headers, attempt) }, structuredFields }
-      const covered = [...listed, ...further(asked?.components ?? [], listed, source)]
       const now = attempt.now()
-      const said: SignatureParameters = {
+      const said = {
         createdAt: now,
         expiresAt: expiresIn || asked?.expires ? now + (expiresIn ?? FIVE_MINUTES) : undefined,
         keyid: name,
@@ -114,11 +113,12 @@ export function messageSignature(options: MessageSignatureOptions): AuthStrategy
         tag: tag ?? asked?.tag,
         nonce: asked?.nonce ?? (nonce ? nonce() : undefined),
       }
+      const covered = cover([...listed, ...further(asked?.components ?? [], listed, source)], said)
+      attempt.explain(() => ({ stringToSign: signatureBase(covered, source) }))
       const used = asked?.label ?? label
-      const fields = await signed(source, key, algorithm, used, covered, said)
+      const fields = await signed(source, key, algorithm, used, covered)
       for (const [field, value] of Object.entries(fields)) headers.set(field, value)
-      const items = covered.map(parseComponent)
-      wishes.given(attempt, { ...said, alg: algorithm, label: used, covered: items, digest: algorithmOfDigest })
+      wishes.given(attempt, { ...said, alg: algorithm, label: used, covered: covered.items, digest: digested })
       if (responses) sent.set(attempt, { method, url, headers: known(headers, attempt) })
     },
     async onResponse(answer, attempt) {
@@ -151,13 +151,9 @@ export function messageSignature(options: MessageSignatureOptions): AuthStrategy
 }
 
 /** What another strategy, or the caller, put into `Authorization` is covered too. */
-function usual(headers: Headers, content: boolean | undefined): readonly string[] {
+function usual(headers: Headers, digested: unknown): readonly string[] {
   const fields = ['authorization', 'content-type'].filter((name) => headers.has(name))
-  return ['@method', '@authority', '@path', '@query', ...(content ? ['content-digest'] : []), ...fields]
-}
-
-function mentioned(components: readonly string[] | undefined): boolean {
-  return components?.some((one) => /^"?content-digest\b/i.test(one)) ?? false
+  return ['@method', '@authority', '@path', '@query', ...(digested ? ['content-digest'] : []), ...fields]
 }
 
 /** What the server asks for beyond what is covered anyway, as far as this request has it. */

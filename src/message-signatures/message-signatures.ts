@@ -7,8 +7,8 @@ export type { Fields, Message, RequestMessage, ResponseMessage } from './message
 export { type MessageSignatureOptions, messageSignature } from './message-signature.ts'
 export { type SignatureFields, type SignatureParameters, type SignOptions, signMessage } from './sign.ts'
 export { SignatureError } from './signature-error.ts'
+export type { SignatureFacts } from './signature-facts.ts'
 export {
-  type SignatureFacts,
   type SignatureVerifier,
   signatureVerifier,
   type VerificationKey,

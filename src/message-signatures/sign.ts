@@ -3,6 +3,7 @@ import { LatchkeyError } from '../errors.ts'
 import {
   type FieldType,
   type InnerList,
+  type Member,
   parseDictionary,
   quoted,
   serializeDictionary,
@@ -61,9 +62,27 @@ export interface SignatureFields {
 export async function signMessage(message: Message, options: SignOptions): Promise<SignatureFields> {
   const { key, algorithm, secretEncoding, label = 'sig', components, request, structuredFields, ...rest } = options
   checkAlgorithm(algorithm)
-  const parameters = { createdAt: Date.now(), ...rest }
+  const covered = cover(components, { createdAt: Date.now(), ...rest })
   const imported = await importKey(key, algorithm, 'sign', secretEncoding)
-  return signed({ message, request, structuredFields }, imported, algorithm, label, components, parameters)
+  return signed({ message, request, structuredFields }, imported, algorithm, label, covered)
+}
+
+/** The components, with what is said of the signature: both are covered. */
+export function cover(components: readonly string[], parameters: SignatureParameters): InnerList {
+  const { createdAt, expiresAt, nonce, alg, keyid, tag } = parameters
+  const written = new Map<string, string>()
+  for (const [name, at] of Object.entries({ created: createdAt, expires: expiresAt })) {
+    if (at === undefined) continue
+    if (!Number.isSafeInteger(Math.floor(at))) throw invalid(`\`${name}At\` must be milliseconds since the epoch.`)
+    written.set(name, String(Math.floor(at / 1000)))
+  }
+  for (const [name, text] of Object.entries({ nonce, keyid, alg, tag })) {
+    if (text === undefined) continue
+    const value = quoted(text)
+    if (value === undefined) throw invalid(`\`${name}\` must be visible ASCII.`)
+    written.set(name, value)
+  }
+  return { items: components.map(parseComponent), parameters: written }
 }
 
 export async function signed(
@@ -71,54 +90,31 @@ export async function signed(
   key: CryptoKey,
   algorithm: SignatureAlgorithm,
   label: string,
-  components: readonly string[],
-  parameters: SignatureParameters,
+  covered: InnerList,
 ): Promise<SignatureFields> {
-  const covered = { items: components.map(parseComponent), parameters: written(parameters) }
-  const signature = await sign(algorithm, key, signatureBase(covered, source))
   const { headers } = source.message
+  const value = `:${base64(await sign(algorithm, key, signatureBase(covered, source)))}:`
   return {
     'signature-input': added(fieldOf(headers, 'signature-input'), label, covered),
-    signature: added(fieldOf(headers, 'signature'), label, `:${base64(signature)}:`),
+    signature: added(fieldOf(headers, 'signature'), label, { value, parameters: new Map() }),
   }
 }
 
 /** @throws LatchkeyError `invalid_option` */
 export function checkLabel(label: string): void {
-  if (!/^[a-z*][a-z\d_.*-]*$/.test(label))
-    throw new LatchkeyError('invalid_option', "`label` must be a key such as 'sig1', in lower case.")
+  if (!/^[a-z*][a-z\d_.*-]*$/.test(label)) throw invalid("`label` must be a key such as 'sig1', in lower case.")
 }
 
-function added(before: string | undefined, label: string, what: InnerList | string): string {
+function added(before: string | undefined, label: string, member: Member): string {
   checkLabel(label)
   const others = parseDictionary(before ?? '')
   if (!others || others.has(label))
-    throw new LatchkeyError(
-      'invalid_option',
-      others
-        ? `The message has a signature with the label ${label} already: give this one another \`label\`.`
-        : 'The signatures that the message carries cannot be read, so none can be added.',
+    throw invalid(
+      `The message has signatures that cannot be read, or one with the label ${label}: give another \`label\`.`,
     )
-  const member = typeof what === 'string' ? { value: what, parameters: new Map<string, string>() } : what
   return serializeDictionary(new Map([...others, [label, member]]))
 }
 
-function written({ createdAt, expiresAt, nonce, alg, keyid, tag }: SignatureParameters): Map<string, string> {
-  const found = new Map<string, string>()
-  for (const [name, at] of [
-    ['created', createdAt],
-    ['expires', expiresAt],
-  ] as const)
-    if (at !== undefined) {
-      if (!Number.isSafeInteger(Math.floor(at)))
-        throw new LatchkeyError('invalid_option', `\`${name}At\` must be milliseconds since the epoch.`)
-      found.set(name, String(Math.floor(at / 1000)))
-    }
-  for (const [name, text] of Object.entries({ nonce, keyid, alg, tag })) {
-    if (text === undefined) continue
-    const value = quoted(text)
-    if (value === undefined) throw new LatchkeyError('invalid_option', `\`${name}\` must be visible ASCII.`)
-    found.set(name, value)
-  }
-  return found
+function invalid(message: string): LatchkeyError {
+  return new LatchkeyError('invalid_option', message)
 }

@@ -1,14 +1,7 @@
 import { fromBase64 } from '../crypto/bytes.ts'
 import { LatchkeyError } from '../errors.ts'
 import { checkDigest } from '../http/content-digest.ts'
-import {
-  type Dictionary,
-  type FieldType,
-  type InnerList,
-  parseDictionary,
-  serialize,
-  unquoted,
-} from '../http/structured-field.ts'
+import { type Dictionary, type FieldType, type InnerList, parseDictionary, unquoted } from '../http/structured-field.ts'
 import type { Awaitable, Bytes } from '../types.ts'
 import {
   checkAlgorithm,
@@ -20,16 +13,9 @@ import {
 } from './algorithms.ts'
 import { identityOf, parseComponent } from './components.ts'
 import { fieldOf, type Message, type RequestMessage } from './message.ts'
-import type { SignatureParameters } from './sign.ts'
 import { signatureBase } from './signature-base.ts'
 import { SignatureError } from './signature-error.ts'
-
-/** What a signature says of itself. Nobody vouches for it before the signature is verified. */
-export interface SignatureFacts extends SignatureParameters {
-  readonly label: string
-  /** The identifiers of the covered components, as the signature writes them. */
-  readonly components: readonly string[]
-}
+import { factsOf, malformed, type SignatureFacts } from './signature-facts.ts'
 
 /** A key belongs to one algorithm: what the message says of it decides nothing. */
 export interface VerificationKey {
@@ -80,7 +66,6 @@ export interface SignatureVerifier {
 
 // Enough for a client and all proxies on the way; each may cost the lookup of a key.
 const MOST_SIGNATURES = 10
-const MOST_COMPONENTS = 100
 const LONGEST = 65_536
 
 /**
@@ -175,29 +160,6 @@ export function signatureVerifier(options: VerifierOptions): SignatureVerifier {
   }
 }
 
-function factsOf(label: string, input: InnerList): SignatureFacts {
-  const { items, parameters } = input
-  if (!items || items.length > MOST_COMPONENTS) throw malformed('What it covers is no list, or too long.')
-  if (items.some(({ value }) => unquoted(value) === undefined)) throw malformed('A component is no string.')
-  const read = <T>(name: string, as: (text: string) => T | undefined): T | undefined => {
-    const text = parameters.get(name)
-    const value = text === undefined ? undefined : as(text)
-    if (text !== undefined && value === undefined) throw malformed(`The parameter ${name} is of another type.`)
-    return value
-  }
-  const instant = (text: string) => (/^-?\d+$/.test(text) ? Number(text) * 1000 : undefined)
-  return {
-    label,
-    components: items.map(serialize),
-    createdAt: read('created', instant),
-    expiresAt: read('expires', instant),
-    nonce: read('nonce', unquoted),
-    alg: read('alg', unquoted),
-    keyid: read('keyid', unquoted),
-    tag: read('tag', unquoted),
-  }
-}
-
 /** A signature over a digest says nothing of the content until the two are compared (RFC 9421, section 7.2.8). */
 async function checkContent(
   { components }: SignatureFacts,
@@ -245,10 +207,6 @@ async function own<T>(what: string, task: () => Awaitable<T>): Promise<T> {
 
 function unacceptable(why: string): SignatureError {
   return new SignatureError('signature_unacceptable', `The signature is not acceptable: ${why}.`)
-}
-
-function malformed(why: string): SignatureError {
-  return new SignatureError('signature_malformed', why)
 }
 
 function invalid(message: string): LatchkeyError {

@@ -1,5 +1,7 @@
-import { StoreError } from '../errors.ts'
 import type { CredentialStore, Entry, Lease, StoreTraits, Version } from '../types.ts'
+import { createListeners } from './listeners.ts'
+import { meetRequirements, type Requirements } from './requirements.ts'
+import { turns } from './turns.ts'
 
 const TRAITS: StoreTraits = {
   backend: 'memory',
@@ -11,22 +13,21 @@ const TRAITS: StoreTraits = {
   maxBytes: Number.POSITIVE_INFINITY,
 }
 
-/** Milliseconds a caller waits for a lock unless it says otherwise. */
-const WAIT = 10_000
-
 /** Never ends before its task: the holder and the store die together. */
 const LEASE: Lease = { lost: new AbortController().signal, remaining: () => Number.POSITIVE_INFINITY }
 
 /**
  * Credentials in the memory of this process or page, gone with it; nothing is written anywhere.
  *
- * Returns a store whose lock and changes reach only those who hold the same object.
+ * Returns a store whose lock and changes reach only those who hold the same object. `requires` names the least it must do.
+ * @throws StoreError `requirement_not_met`
  */
-export function memoryStore(): CredentialStore {
+export function memoryStore({ requires }: { requires?: Requirements } = {}): CredentialStore {
+  meetRequirements(TRAITS, requires)
   const entries = new Map<string, Entry>()
-  const locks = new Map<string, Promise<unknown>>()
+  const inTurn = turns(TRAITS.backend)
   const keyPairs = new Map<string, Promise<CryptoKeyPair>>()
-  const listeners = new Map<string, Set<(change: { version: Version | null }) => void>>()
+  const { tell, subscribe } = createListeners()
   let writes = 0
 
   return {
@@ -46,31 +47,15 @@ export function memoryStore(): CredentialStore {
     },
     async delete(id, { ifVersion } = {}) {
       const current = entries.get(id)
+      if (current && ifVersion !== undefined && current.version !== ifVersion) return 'conflict'
+      if (current || ifVersion === undefined) keyPairs.delete(id)
       if (!current) return 'absent'
-      if (ifVersion !== undefined && current.version !== ifVersion) return 'conflict'
       entries.delete(id)
-      keyPairs.delete(id)
       tell(id, null)
       return 'deleted'
     },
-    lock(id, task, { wait = WAIT, signal } = {}) {
-      const before = locks.get(id) ?? Promise.resolve()
-      const mine = turn(before, wait, signal).then(() => task(LEASE))
-      // Who gave up waiting leaves the queue as it was: the next in line still waits for the holder.
-      const done = Promise.allSettled([before, mine]).then(() => {
-        if (locks.get(id) === done) locks.delete(id)
-      })
-      locks.set(id, done)
-      return mine
-    },
-    subscribe(id, listener) {
-      const those = listeners.get(id) ?? new Set()
-      listeners.set(id, those.add(listener))
-      return () => {
-        those.delete(listener)
-        if (!those.size && listeners.get(id) === those) listeners.delete(id)
-      }
-    },
+    lock: (id, task, options) => inTurn(id, () => task(LEASE), options),
+    subscribe,
     keyPair(id, make) {
       const pair = keyPairs.get(id) ?? make()
       keyPairs.set(id, pair)
@@ -78,37 +63,6 @@ export function memoryStore(): CredentialStore {
       return pair
     },
   }
-
-  function tell(id: string, version: Version | null): void {
-    for (const listener of listeners.get(id) ?? []) queueMicrotask(() => listener({ version }))
-  }
-}
-
-/** Resolves when the holders before have ended; rejects when that takes too long, or the caller gives up. */
-function turn(before: Promise<unknown>, wait: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted()
-    const timer = setTimeout(
-      () =>
-        end(
-          new StoreError(
-            'lock_timeout',
-            TRAITS.backend,
-            `The lock was held by another for ${wait} ms. Try again, or raise \`wait\`.`,
-          ),
-        ),
-      wait,
-    )
-    const stop = () => end(signal?.reason)
-    signal?.addEventListener('abort', stop)
-    void before.then(() => end())
-    function end(reason?: unknown): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', stop)
-      if (reason === undefined) resolve()
-      else reject(reason)
-    }
-  })
 }
 
 function copied({ value, version }: Entry): Entry {

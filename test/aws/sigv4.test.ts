@@ -1,10 +1,10 @@
 import { createHash, createHmac } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
-import { explain, presign, sigv4, sigv4a } from '../../src/aws/aws.ts'
+import { presign, sigv4, sigv4a } from '../../src/aws/aws.ts'
 import { createFetch } from '../../src/fetch.ts'
 import { Secret } from '../../src/secret.ts'
-import { authenticated } from '../hmac/attempt.ts'
+import { attempted, authenticated } from '../hmac/attempt.ts'
 import { type Arrived, serve } from '../servers/raw.ts'
 
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' }
@@ -207,9 +207,9 @@ describe('credentials', () => {
       seen.push(error, auth)
     }
     const good = sigv4({ ...options, credentials: { accessKeyId: 'A', secretAccessKey: canary, sessionToken: canary } })
-    const request = await authenticated(good, { url })
+    const { request, explained } = await attempted(good, { url })
     expect(request.headers.get('x-amz-security-token')).toBe(canary)
-    seen.push(good, await explain(request))
+    seen.push(good, await explained())
     expect(inspect(seen, { depth: 9, showHidden: true })).not.toContain(canary)
     for (const error of seen) expect(String((error as Error).stack)).not.toContain(canary)
   })
@@ -312,8 +312,8 @@ describe('headers', () => {
 describe('8 explain', () => {
   it('rebuilds what was signed, without the session token', async () => {
     const auth = sigv4({ ...options, credentials: { ...credentials, sessionToken: 'token-secret' } })
-    const request = await authenticated(auth, { method: 'POST', url, body: 'content', now })
-    const { canonicalRequest, stringToSign } = await explain(request, new TextEncoder().encode('content'))
+    const { request, explained } = await attempted(auth, { method: 'POST', url, body: 'content', now })
+    const { canonicalRequest = '', stringToSign } = await explained()
     expect(canonicalRequest.split('\n').slice(0, 3)).toEqual(['POST', '/prod/users', 'x=1'])
     expect(canonicalRequest).toContain('x-amz-security-token:<redacted>\n')
     expect(canonicalRequest).not.toContain('token-secret')
@@ -325,7 +325,22 @@ describe('8 explain', () => {
     expect(authorization(request)).toContain(`Signature=${(signature as Buffer).toString('hex')}`)
   })
 
-  it('says so when there is nothing to explain', async () => {
-    await expect(explain(new Request(url))).rejects.toMatchObject({ code: 'invalid_option' })
+  it('shows the lines that differ from what AWS says it expected, in JSON and in XML', async () => {
+    const auth = sigv4({ ...options, credentials: { ...credentials, sessionToken: 'token-secret' } })
+    const { explained } = await attempted(auth, { url, now })
+    const { canonicalRequest = '', stringToSign } = await explained()
+    expect((await explained('{"message":"Forbidden"}')).difference).toBeUndefined()
+    const theirs = canonicalRequest.replace('x=1', 'x=1&y=%3C2').replace('<redacted>', 'token-secret')
+    const message = `The request signature we calculated does not match.\n\nThe Canonical String for this request should have been\n'${theirs}'\n\nThe String-to-Sign should have been\n'${stringToSign}'\n`
+    const difference = '- x=1\n+ x=1&y=%3C2'
+    expect((await explained(JSON.stringify({ message }))).difference).toBe(difference)
+    const xml = (text: string) => text.replaceAll('&', '&amp;').replaceAll("'", '&#39;')
+    expect((await explained(`<ErrorResponse><Message>${xml(message)}</Message></ErrorResponse>`)).difference).toBe(
+      difference,
+    )
+    const s3 = `<Error><StringToSign>${stringToSign}</StringToSign><CanonicalRequest>${xml(theirs)}</CanonicalRequest></Error>`
+    expect((await explained(s3)).difference).toBe(difference)
+    expect((await explained(s3.replace('&amp;y=%3C2', ''))).difference).toBe('')
+    expect(JSON.stringify(await explained(s3))).not.toContain('token-secret')
   })
 })

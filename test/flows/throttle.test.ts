@@ -684,6 +684,7 @@ describe('on real servers', () => {
       'retry',
       'attempt',
       'response',
+      'end',
     ])
   })
 

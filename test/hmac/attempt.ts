@@ -1,6 +1,7 @@
 import { createTry } from '../../src/attempt.ts'
 import { contentOf } from '../../src/http/body.ts'
-import type { AuthStrategy } from '../../src/types.ts'
+import { carry, explain } from '../../src/http/explanation.ts'
+import type { AuthStrategy, Explanation } from '../../src/types.ts'
 
 export interface Sent {
   readonly method?: string
@@ -13,6 +14,14 @@ export interface Sent {
 
 /** One attempt, as the pipeline makes it: the Request that would leave. */
 export async function authenticated(strategy: AuthStrategy, sent: Sent): Promise<Request> {
+  return (await attempted(strategy, sent)).request
+}
+
+/** The same, and what the strategy says of it after a refusal in these words. */
+export async function attempted(
+  strategy: AuthStrategy,
+  sent: Sent,
+): Promise<{ request: Request; explained(said?: string): Promise<Explanation> }> {
   const { method = 'GET', url, headers, body, now } = sent
   const { content, bytes } = await contentOf(body).bytes()
   const outgoing = {
@@ -27,5 +36,7 @@ export async function authenticated(strategy: AuthStrategy, sent: Sent): Promise
   }
   const clock = { now: () => (typeof now === 'function' ? now() : (now ?? Date.now())), observe: () => {} }
   const attempt = createTry(1, [], outgoing, strategy.needsBody ? bytes : undefined, clock, undefined)
-  return attempt.authenticate([strategy])
+  const request = await attempt.authenticate([strategy])
+  const explained = (said = '') => explain(carry(new Response(said, { status: 403 }), attempt.explainable))
+  return { request, explained: explained as (said?: string) => Promise<Explanation> }
 }

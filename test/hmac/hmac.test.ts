@@ -447,7 +447,7 @@ describe('what cannot work is refused with a typed error', () => {
   it('7 a header that the runtime drops silently', async () => {
     const strategy = hmac({ ...scheme, place: ({ signature }) => ({ headers: { Date: signature } }) })
     const headers = { set() {}, has: () => false, get: () => null }
-    const attempt = { url: new URL('https://a.example'), body: new Uint8Array(), now: () => 0 }
+    const attempt = { url: new URL('https://a.example'), body: new Uint8Array(), now: () => 0, explain() {} }
     const sent = Promise.resolve(strategy.authenticate({ method: 'GET', headers } as never, attempt as never))
     await expect(sent).rejects.toMatchObject({ code: 'runtime_unsupported' })
   })

@@ -80,7 +80,7 @@ async function sentBy(vector: Case): Promise<{ headers: Headers; url: string; bo
     const request = { method, headers: new Headers(headers) }
     await strategyOf(vector).authenticate(
       request as Request,
-      { url: new URL(url), body: bytes, now: () => now } as never,
+      { url: new URL(url), body: bytes, now: () => now, explain() {} } as never,
     )
     return { headers: request.headers, url, body: text as string }
   }

@@ -5,7 +5,7 @@ import type { Script, Seen } from '../servers/api.ts'
 import { peerVerifier } from './keys.ts'
 
 /** Whether the verifier of `http-message-signatures`, and Node's own hash, take what came over the wire. */
-export async function judged({ method, url, headers, body }: Seen, algorithm: SignatureAlgorithm): Promise<boolean> {
+async function judged({ method, url, headers, body }: Seen, algorithm: SignatureAlgorithm): Promise<boolean> {
   for (const [, name, value] of (headers['content-digest'] ?? '').toString().matchAll(/sha-(256|512)=:([^:]*):/g))
     if (createHash(`sha${name}`).update(body).digest('base64') !== value) return false
   if (body.length && headers['transfer-encoding'] === undefined && !headers['content-digest']) return false

@@ -102,7 +102,7 @@ const ourVerifier = (algorithm: SignatureAlgorithm, components: readonly string[
 
 describe('http-message-signatures', () => {
   for (const algorithm of algorithms) {
-    const numRuns = algorithm.startsWith('rsa') ? 40 : 150
+    const numRuns = algorithm.startsWith('rsa') || algorithm.includes('p384') ? 30 : 100
 
     it(`12 verifies what we sign, and we what it signs: ${algorithm}`, async () => {
       await fc.assert(
@@ -183,7 +183,7 @@ describe('structured-headers', () => {
         expect(canonical(text, 'dictionary')).toBe(serializeDictionary(parseDictionary(text)))
         expect(canonical(only, 'item')).toBe(serializeItem(parseItem(only)))
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
   })
 
@@ -208,7 +208,7 @@ describe('structured-headers', () => {
         ])
         expect([text, canonical(text, 'item') !== undefined]).toEqual([text, accepted(() => parseItem(text))])
       }),
-      { numRuns: 20_000 },
+      { numRuns: 8000 },
     )
   })
 })

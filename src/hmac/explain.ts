@@ -1,0 +1,19 @@
+import { compared } from '../http/difference.ts'
+import { redacted } from '../http/explanation.ts'
+import type { Bytes, Explanation } from '../types.ts'
+
+/** What was signed, as text, beside what the server says it should have been. */
+export function explanation(signed: Bytes, secrets: readonly string[], said: string): Explanation {
+  return compared({ stringToSign: redacted(readable(signed), secrets) }, redacted(said, secrets))
+}
+
+function readable(bytes: Bytes): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    // A digest beside text, as some schemes sign it.
+    return Array.from(bytes, (byte) =>
+      byte > 31 && byte < 127 ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`,
+    ).join('')
+  }
+}

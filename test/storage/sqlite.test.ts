@@ -1,0 +1,104 @@
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { sqliteStore } from '../../src/storage/sqlite/sqlite.ts'
+import { storeContract } from './contract.ts'
+
+const newFolder = () => mkdtempSync(join(realpathSync(tmpdir()), 'latchkey-'))
+const newPath = () => join(newFolder(), 'credentials.db')
+const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+storeContract('sqlite', async () => {
+  const path = newPath()
+  return [sqliteStore({ path }), sqliteStore({ path })]
+})
+
+storeContract('sqlite with a key', async () => {
+  const [path, key] = [newPath(), new Uint8Array(32).fill(7)]
+  return [sqliteStore({ path, key }), sqliteStore({ path, key })]
+})
+
+it('P10 without a key it refuses who asks for protection at rest; with one it says what it gives', () => {
+  const path = newPath()
+  expect(() => sqliteStore({ path, requires: { atRest: 'external-key' } })).toThrow(
+    expect.objectContaining({ code: 'requirement_not_met' }),
+  )
+  const key = new Uint8Array(32)
+  expect(sqliteStore({ path, key, requires: { atRest: 'external-key' } }).traits).toMatchObject({
+    backend: 'sqlite',
+    durability: 'power-loss',
+  })
+})
+
+describe('the sqlite file', () => {
+  it('is made for its user alone, with all that stands beside it', async () => {
+    const folder = join(newFolder(), 'made', 'here')
+    const store = sqliteStore({ path: join(folder, 'credentials.db') })
+    await store.put('id', bytes('value'), { ifVersion: null })
+    await store.lock('id', async () => {})
+    expect(mode(folder)).toBe('700')
+    for (const name of ['credentials.db', 'credentials.db-wal', 'credentials.db-shm'])
+      expect(mode(join(folder, name))).toBe('600')
+    expect(mode(join(folder, 'credentials.db-locks'))).toBe('700')
+  })
+
+  it('is refused when others may open it, with the command that mends it', async () => {
+    const path = newPath()
+    writeFileSync(path, '')
+    chmodSync(path, 0o644)
+    const store = sqliteStore({ path })
+    const refusal = await store.get('id').catch((error) => error)
+    expect(refusal).toMatchObject({ name: 'StoreError', code: 'requirement_not_met', backend: 'sqlite' })
+    expect(refusal.message).toContain(`chmod 600 '${path}'`)
+    chmodSync(path, 0o600)
+    expect(await store.get('id')).toBeUndefined()
+  })
+
+  it('is refused in a folder that others may open', async () => {
+    const folder = newFolder()
+    chmodSync(folder, 0o755)
+    await expect(sqliteStore({ path: join(folder, 'x.db') }).get('id')).rejects.toMatchObject({
+      code: 'requirement_not_met',
+      message: expect.stringContaining(`chmod 700 '${folder}'`),
+    })
+  })
+
+  it('is one for all who name it, also through a symbolic link: so is its lock', async () => {
+    const path = newPath()
+    const store = sqliteStore({ path })
+    await store.put('id', bytes('value'), { ifVersion: null })
+    const link = join(newFolder(), 'link.db')
+    symlinkSync(path, link)
+    const other = sqliteStore({ path: link })
+    expect((await other.get('id'))?.value).toEqual(bytes('value'))
+    await store.lock('id', () =>
+      expect(other.lock('id', async () => {}, { wait: 50 })).rejects.toMatchObject({ code: 'lock_timeout' }),
+    )
+  })
+
+  it('P6 says corrupt, not absent, when it is no database, and leaves it as it is', async () => {
+    const path = newPath()
+    writeFileSync(path, 'no database '.repeat(1000), { mode: 0o600 })
+    await expect(sqliteStore({ path }).get('id')).rejects.toMatchObject({ code: 'corrupt' })
+    await expect(sqliteStore({ path }).put('id', bytes('x'), { ifVersion: null })).rejects.toMatchObject({
+      code: 'corrupt',
+    })
+    expect(statSync(path).size).toBe(12_000)
+  })
+
+  it('after close every call says so', async () => {
+    const store = sqliteStore({ path: newPath() })
+    await store.put('id', bytes('value'), { ifVersion: null })
+    await store.close()
+    await expect(store.get('id')).rejects.toMatchObject({ code: 'closed' })
+    await expect(store.lock('id', async () => {})).rejects.toMatchObject({ code: 'closed' })
+  })
+
+  it('P6 a folder where the file should be is unavailable, not absent', async () => {
+    const path = newPath()
+    mkdirSync(path, { mode: 0o700 })
+    await expect(sqliteStore({ path }).get('id')).rejects.toMatchObject({ code: 'unavailable' })
+  })
+})
