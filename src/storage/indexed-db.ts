@@ -67,6 +67,7 @@ export function indexedDbStore(name: string, options: IndexedDbOptions = {}): Cr
       await update<CryptoKeyPair>(pair(id), (current) => (kept = current ?? made), connection)
       return kept
     },
+    details: () => browserDetails(database),
   }
 
   /** The same records behind the key that is there now. */
@@ -91,6 +92,21 @@ export function indexedDbStore(name: string, options: IndexedDbOptions = {}): Cr
       if (store === before) store = opened()
       return work()
     }
+  }
+}
+
+/** Whether the browser may evict the database, how full the origin is, and who holds or awaits locks. */
+async function browserDetails(database: string): Promise<Record<string, unknown>> {
+  const { storage, locks } = globalThis.navigator ?? {}
+  const [persisted, space, all] = await Promise.all([storage?.persisted?.(), storage?.estimate?.(), locks?.query?.()])
+  const ours = (some?: readonly LockInfo[]) => some?.filter(({ name }) => name?.startsWith(`${database} `)).length
+  return {
+    database,
+    persisted,
+    usage: space?.usage,
+    quota: space?.quota,
+    locksHeld: ours(all?.held),
+    locksAwaited: ours(all?.pending),
   }
 }
 

@@ -42,14 +42,25 @@ const demands: Record<string, (request: Awaited<ReturnType<typeof api>>['seen'][
     return signed.Authorization === headers.authorization
   },
   'two-credentials': ({ headers }) => headers['x-api-key'] === 'key' && headers.authorization === 'Bearer token',
-  'other-client': ({ headers }) => headers['x-api-key'] === 'key',
+  'openapi-fetch': ({ headers }) => headers['x-api-key'] === 'key',
+  'tanstack-query': ({ headers }) => headers['x-api-key'] === 'key',
+  graphql: ({ headers, method, body }) =>
+    method === 'POST' && headers['x-api-key'] === 'key' && JSON.parse(body.toString()).variables.id === '42',
+  'vendor-sdk': ({ headers, method }) => method === 'POST' && headers.authorization === 'Bearer key',
+}
+const answers: Record<string, unknown> = {
+  graphql: { data: { user: { name: 'Ada' } } },
+  'vendor-sdk': { choices: [{ message: { content: 'Ada' } }] },
 }
 
 it.each(Object.keys(demands))('examples/%s.ts does what it says', async (name) => {
   const demand = demands[name] as (typeof demands)[string]
   const { url, seen } = await api((request) =>
     demand(request)
-      ? { headers: { 'content-type': 'application/json' }, body: '{"id":1,"name":"Ada"}' }
+      ? {
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(answers[name] ?? { id: 1, name: 'Ada' }),
+        }
       : { status: 401, body: 'no' },
   )
   const env = {
