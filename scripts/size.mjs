@@ -46,6 +46,8 @@ const rows = [
     aim: 7,
     most: 8.6,
     alien: /node_modules/,
+  },
+  {
     name: 'browser login with refresh and DPoP, on top',
     code: "export { createClient } from 'latchkey'\nexport { authorizationCode } from 'latchkey/oauth'",
     without: "export { createClient } from 'latchkey'",

@@ -75,8 +75,8 @@ export interface Answer {
   readonly url: URL
   /** At most 64 KiB of the body as text; the caller still receives it unread. */
   peek(): Promise<string>
-  /** All of the body, which is held in memory then; the caller still receives it unread. */
-  bytes(): Promise<Bytes>
+  /** All bytes of the body, as the platform decoded it; undefined for more than `most`, 64 KiB unless given. The caller still receives it unread. */
+  content(most?: number): Promise<Bytes | undefined>
 }
 
 /** Why another attempt at once may help. Each is honoured once per request. */

@@ -188,5 +188,5 @@ async function bytesOf(answer: Answer): Promise<Bytes> {
       'content_unreadable',
       'The answer came compressed, and fetch shows no bytes that its digest could be compared with.',
     )
-  return answer.bytes()
+  return (await answer.content(Number.POSITIVE_INFINITY)) as Bytes
 }

@@ -51,7 +51,7 @@ export const fakeAnswer = (status: number, headers: HeadersInit = {}, body = '')
   headers: new Headers(headers),
   url: new URL('https://api.example.com/'),
   peek: async () => body,
-  bytes: async () => new TextEncoder().encode(body),
+  content: async () => new TextEncoder().encode(body),
 })
 
 export const fakeToken = (value: string, more: Partial<AccessToken> = {}): AccessToken => ({
