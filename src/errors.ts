@@ -9,6 +9,7 @@ export type ErrorCode =
   | StoreErrorCode
   | OAuthErrorCode
   | WebhookErrorCode
+  | SignatureErrorCode
 
 export type CredentialErrorCode =
   | 'credential_invalid'
@@ -47,6 +48,18 @@ export type WebhookErrorCode =
   | 'timestamp_out_of_tolerance'
   | 'content_unreadable'
 
+export type SignatureErrorCode =
+  | 'signature_missing'
+  | 'signature_malformed'
+  | 'signature_unacceptable'
+  | 'signature_expired'
+  | 'signature_invalid'
+  | 'component_unavailable'
+  | 'key_unknown'
+  | 'nonce_refused'
+  | 'digest_mismatch'
+  | 'content_unreadable'
+
 /** Base of all errors of Latchkey. The message says what to do next; no field holds a secret. */
 export class LatchkeyError extends Error {
   readonly code: ErrorCode
@@ -79,8 +92,16 @@ export class RateLimitError extends LatchkeyError {
   readonly scope: string
   /** The answer that set the limit, where there was one. */
   readonly status: number | undefined
+  /** The quota that is used up, by the server's name. */
+  readonly policy: string | undefined
 
-  constructor(options: { retryAfter: number; scope: string; status?: number | undefined; reason: string }) {
+  constructor(options: {
+    retryAfter: number
+    scope: string
+    status?: number | undefined
+    policy?: string | undefined
+    reason: string
+  }) {
     const seconds = Math.ceil(options.retryAfter / 1000)
     super('rate_limited', `Held back: ${options.reason}. Try again in ${seconds} s, or raise \`maxWait\`.`)
     this.name = 'RateLimitError'
@@ -88,6 +109,7 @@ export class RateLimitError extends LatchkeyError {
     this.retryAt = Date.now() + options.retryAfter
     this.scope = options.scope
     this.status = options.status
+    this.policy = options.policy
   }
 }
 
