@@ -39,7 +39,7 @@ export interface AuthStrategy {
 export interface Attempt {
   /** 1 for the first. */
   readonly number: number
-  /** The reasons for which this request was replayed so far: none of them is honoured again. */
+  /** The reasons for which this request was replayed so far: none of them is honoured again. One list for all its attempts. */
   readonly honoured: readonly ReplayReason[]
   readonly url: URL
   /** The only way to change the URL; the pipeline builds the Request again from the body's source, so its length stays known. */
@@ -51,6 +51,11 @@ export interface Attempt {
   readonly signal: AbortSignal
   /** Milliseconds since the epoch, by the server's clock. The only clock a strategy may read. */
   now(): number
+  /**
+   * The server's own word on what time it is there, in milliseconds since the epoch, where the scheme tells it and it can be
+   * believed. More than a day off is not. True when another attempt would be signed with another time.
+   */
+  correct(now: number): boolean
   /**
    * How to say what was signed, should the server refuse it and somebody ask with `explain()`. `said` is the text of the
    * server's answer, where it can still be read. What other strategies placed is taken out of it afterwards, the rest is yours.
@@ -77,8 +82,8 @@ export interface Answer {
   readonly url: URL
   /** At most 64 KiB of the body as text; the caller still receives it unread. */
   peek(): Promise<string>
-  /** All bytes of the body, as the platform decoded it; undefined for more than 64 KiB. The caller still receives it unread. */
-  content(): Promise<Bytes | undefined>
+  /** All bytes of the body, as the platform decoded it; undefined for more than `most`, 64 KiB unless given. The caller still receives it unread. */
+  content(most?: number): Promise<Bytes | undefined>
 }
 
 /** Why another attempt at once may help. Each is honoured once per request. */
