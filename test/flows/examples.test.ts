@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import aws4 from 'aws4'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { backEnd } from '../../examples/cookie-session.ts'
+import worker from '../../examples/worker.ts'
 import { api } from '../servers/api.ts'
 import { authorizationServer, CLIENT_ID, CLIENT_SECRET } from '../servers/authorization.ts'
 
@@ -89,6 +90,24 @@ it('examples/service.ts gets its own token', async () => {
   )
   const env = { ...process.env, API_URL: url, ISSUER: as.issuer, CLIENT_ID, CLIENT_SECRET }
   expect((await run(process.execPath, ['examples/service.ts'], { env })).stdout).toContain('Ada')
+})
+
+it('examples/worker.ts answers from an API it has a token for, and says what went wrong', async () => {
+  const as = await authorizationServer()
+  const { url } = await api(({ headers, url }) => {
+    if (!as.isGood((headers.authorization ?? '').replace('Bearer ', ''))) return { status: 401 }
+    if (url === '/busy') return { status: 429, headers: { 'retry-after': '60' } }
+    if (url !== '/users/42') return { status: 404 }
+    return { headers: { 'content-type': 'application/json' }, body: '{"name":"Ada"}' }
+  })
+  const env = { API_URL: url, ISSUER: as.issuer, CLIENT_ID, CLIENT_SECRET }
+  const ask = (path: string) => worker.fetch(new Request(`https://edge.example/${path}`), env)
+  expect(await (await ask('users/42')).json()).toEqual({ name: 'Ada' })
+  expect((await ask('users/43')).status).toBe(404)
+  expect((await ask('busy')).status).toBe(502)
+  const held = await ask('users/42')
+  expect(held.status).toBe(503)
+  expect(Number(held.headers.get('retry-after'))).toBeGreaterThan(50)
 })
 
 it('examples/cookie-session.ts proves the page by a header', async () => {
