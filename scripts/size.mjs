@@ -28,8 +28,16 @@ const rows = [
     code: "export { createClient } from 'latchkey'\nexport { clientCredentials } from 'latchkey/oauth'",
     without: "export { createClient } from 'latchkey'",
     aim: 8,
-    most: 6.6,
+    most: 9.2,
     alien: /hmac\/|idb-keyval|code_verifier/,
+  },
+  {
+    name: 'browser login with refresh and DPoP, on top',
+    code: "export { createClient } from 'latchkey'\nexport { authorizationCode } from 'latchkey/oauth'",
+    without: "export { createClient } from 'latchkey'",
+    aim: 14,
+    most: 17.4,
+    alien: /hmac\/|device-code|ciba|jwt-bearer|token-exchange|registration/,
   },
   ...(exports['./hmac']
     ? [

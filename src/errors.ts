@@ -23,6 +23,7 @@ export type OAuthErrorCode =
   | 'token_unavailable'
   | 'client_misconfigured'
   | 'issuer_invalid'
+  | 'callback_invalid'
   | 'session_ended'
   | 'interaction_required'
 
@@ -111,11 +112,18 @@ export class OAuthError extends LatchkeyError {
   readonly status: number | undefined
   /** Milliseconds since the epoch: the server asked not to come back before. */
   readonly retryAt: number | undefined
+  /** Why a session ended, where more is known: `'answer_lost'` when an answer never arrived that held the next refresh token. */
+  readonly reason: 'refused' | 'answer_lost' | undefined
 
   constructor(
     code: OAuthErrorCode,
     message: string,
-    details: { error?: string | undefined; status?: number | undefined; retryAt?: number | undefined } = {},
+    details: {
+      error?: string | undefined
+      status?: number | undefined
+      retryAt?: number | undefined
+      reason?: 'refused' | 'answer_lost' | undefined
+    } = {},
   ) {
     super(code, message)
     this.name = 'OAuthError'
@@ -123,6 +131,7 @@ export class OAuthError extends LatchkeyError {
     this.error = details.error
     this.status = details.status
     this.retryAt = details.retryAt
+    this.reason = details.reason
   }
 }
 

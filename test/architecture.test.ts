@@ -13,7 +13,7 @@ const LAYERS = [
   ['index'],
 ]
 // A folder that another of its level may use.
-const ALLOWED = ['webhooks -> hmac']
+const ALLOWED = ['webhooks -> hmac', 'oauth -> storage']
 // Where the platform is Node by purpose.
 const NODE_ONLY = /^src\/(storage\/(sqlite|keychain)|oauth\/node)/
 
