@@ -16,6 +16,8 @@ export type CredentialErrorCode =
   | 'credential_conflict'
   | 'origin_not_allowed'
   | 'insecure_url'
+  | 'challenge_refused'
+  | 'server_not_proven'
   | 'runtime_unsupported'
 
 /** Each is a verdict: try later, mend the configuration, sign in again, or ask the user. */

@@ -75,6 +75,8 @@ export interface Answer {
   readonly url: URL
   /** At most 64 KiB of the body as text; the caller still receives it unread. */
   peek(): Promise<string>
+  /** All bytes of the body, as the platform decoded it; undefined for more than 64 KiB. The caller still receives it unread. */
+  content(): Promise<Bytes | undefined>
 }
 
 /** Why another attempt at once may help. Each is honoured once per request. */

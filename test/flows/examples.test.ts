@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process'
-import { createHmac } from 'node:crypto'
+import { createHmac, generateKeyPairSync } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import aws4 from 'aws4'
+import { jwtVerify } from 'jose'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { backEnd } from '../../examples/cookie-session.ts'
 import worker from '../../examples/worker.ts'
 import { api } from '../servers/api.ts'
 import { authorizationServer, CLIENT_ID, CLIENT_SECRET } from '../servers/authorization.ts'
+import { digestServer } from '../servers/digest.ts'
 
 const run = promisify(execFile)
 const basic = `Basic ${btoa('me:pass')}`
@@ -79,6 +81,26 @@ it.each(Object.keys(demands))('examples/%s.ts does what it says', async (name) =
   expect(stderr.replaceAll(/.*ExperimentalWarning.*|.*trace-warnings.*/g, '').trim()).toBe('')
   expect(stdout).toContain(name === 'hmac' ? 'id: 1' : 'Ada')
   expect(seen).toHaveLength(1)
+})
+
+it('examples/digest.ts proves a password, and examples/jwt.ts signs', async () => {
+  const json = { headers: { 'content-type': 'application/json' }, body: '{"name":"Ada"}' }
+  const { origin } = await digestServer({ username: 'me', password: 'pass', welcome: () => json })
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const resource = await api(async ({ headers }) => {
+    const token = (headers.authorization ?? '').replace('Bearer ', '')
+    return (await jwtVerify(token, publicKey, { issuer: 'me', audience: resource.origin })) && json
+  })
+  const env = {
+    ...process.env,
+    API_USER: 'me',
+    API_PASSWORD: 'pass',
+    JWT_KEY: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+  }
+  const ran = (name: string, url: string) =>
+    run(process.execPath, [`examples/${name}.ts`], { env: { ...env, API_URL: url } })
+  expect((await ran('digest', origin)).stdout).toContain('Ada')
+  expect((await ran('jwt', resource.url)).stdout).toContain('Ada')
 })
 
 it('examples/service.ts gets its own token', async () => {

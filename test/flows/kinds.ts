@@ -1,3 +1,5 @@
+import { digest } from '../../src/auth/digest.ts'
+import { jwt } from '../../src/auth/jwt.ts'
 import { sigv4 } from '../../src/aws/aws.ts'
 import { hmac } from '../../src/hmac/hmac.ts'
 import { type AuthStrategy, apiKey, basic, bearer, type Credential, cookieSession, Secret } from '../../src/index.ts'
@@ -26,6 +28,8 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
       }),
     }),
   'a password': (password) => basic({ username: 'ada', password }),
+  'a password for Digest': (password) => digest({ username: 'ada', password }),
+  'a secret that signs tokens': (key) => jwt({ algorithm: 'HS256', key: typeof key === 'function' ? () => key() as Promise<string> : key }), // biome-ignore format: one line
   'a user name that is a key': (username) => basic({ username, password: '' }),
   'a CSRF token': (value) => cookieSession({ csrf: { from: (typeof value === 'function' ? value : () => value) as () => string } }), // biome-ignore format: one line
   'the secret of a signature': (secret) => signer(secret),
