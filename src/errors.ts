@@ -9,6 +9,7 @@ export type ErrorCode =
   | StoreErrorCode
   | OAuthErrorCode
   | WebhookErrorCode
+  | SignatureErrorCode
 
 export type CredentialErrorCode =
   | 'credential_invalid'
@@ -45,6 +46,18 @@ export type WebhookErrorCode =
   | 'signature_invalid'
   | 'timestamp_missing'
   | 'timestamp_out_of_tolerance'
+  | 'content_unreadable'
+
+export type SignatureErrorCode =
+  | 'signature_missing'
+  | 'signature_malformed'
+  | 'signature_unacceptable'
+  | 'signature_expired'
+  | 'signature_invalid'
+  | 'component_unavailable'
+  | 'key_unknown'
+  | 'nonce_refused'
+  | 'digest_mismatch'
   | 'content_unreadable'
 
 /** Base of all errors of Latchkey. The message says what to do next; no field holds a secret. */

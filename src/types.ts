@@ -39,7 +39,7 @@ export interface AuthStrategy {
 export interface Attempt {
   /** 1 for the first. */
   readonly number: number
-  /** The reasons for which this request was replayed so far: none of them is honoured again. */
+  /** The reasons for which this request was replayed so far: none of them is honoured again. One list for all its attempts. */
   readonly honoured: readonly ReplayReason[]
   readonly url: URL
   /** The only way to change the URL; the pipeline builds the Request again from the body's source, so its length stays known. */
@@ -77,8 +77,8 @@ export interface Answer {
   readonly url: URL
   /** At most 64 KiB of the body as text; the caller still receives it unread. */
   peek(): Promise<string>
-  /** All bytes of the body, as the platform decoded it; undefined for more than 64 KiB. The caller still receives it unread. */
-  content(): Promise<Bytes | undefined>
+  /** All bytes of the body, as the platform decoded it; undefined for more than `most`, 64 KiB unless given. The caller still receives it unread. */
+  content(most?: number): Promise<Bytes | undefined>
 }
 
 /** Why another attempt at once may help. Each is honoured once per request. */

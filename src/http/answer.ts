@@ -26,8 +26,9 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
     opaque: original.type === 'opaqueredirect',
     url,
     peek,
-    async content() {
+    async content(most = PEEK) {
       await peek()
+      if (!whole && most > PEEK) await read(most)
       return whole && new Uint8Array(await whole.arrayBuffer())
     },
     response: () => (peeked ? peeked.then(shown) : shown()),
@@ -43,17 +44,17 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
   }
 
   function peek(): Promise<string> {
-    peeked ??= read()
+    peeked ??= read(PEEK)
     return peeked
   }
 
-  async function read(): Promise<string> {
-    if (!original.body) {
+  async function read(most: number): Promise<string> {
+    if (!response.body) {
       whole = new Blob()
       return ''
     }
-    const reader = original.body.getReader()
-    const { chunks, ended } = await readUpTo(reader, PEEK)
+    const reader = response.body.getReader()
+    const { chunks, ended } = await readUpTo(reader, most)
     const start = new Blob(chunks)
     if (ended) whole = start
     response = rebuilt(original, ended ? start : resumed(chunks, reader))

@@ -105,7 +105,7 @@ describe.each(paths)('11 %s lets in at %s', (server, path) => {
       baseUrl: origins[server],
       auth: digest({ username, password }),
       // As many as Apache has threads here.
-      concurrency: 20,
+      limits: [{ concurrent: 20 }],
       retry: 0,
       onEvent: (event) => void (event.type === 'attempt' && attempts.push(event)),
     })

@@ -345,7 +345,7 @@ describe('content that is a stream', () => {
     const all = await Promise.all(Array.from({ length: 20 }, (_, i) => fetch('/', { method: 'POST', body: `${i}` })))
     expect(all.map(({ status }) => status)).toEqual(new Array(20).fill(200))
     const { origin } = await digestServer({ qop: 'auth-int' })
-    const queued = createFetch({ baseUrl: origin, auth: digest(user), concurrency: 1 })
+    const queued = createFetch({ baseUrl: origin, auth: digest(user), limits: [{ concurrent: 1 }] })
     const waited = await Promise.all(Array.from({ length: 3 }, (_, i) => queued('/', { method: 'POST', body: `${i}` })))
     expect(waited.map(({ status }) => status)).toEqual([200, 200, 200])
   })

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { createHmac, generateKeyPairSync } from 'node:crypto'
+import { createHash, createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import aws4 from 'aws4'
+import { createSigner, createVerifier, httpbis } from 'http-message-signatures'
 import { jwtVerify } from 'jose'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { backEnd } from '../../examples/cookie-session.ts'
@@ -112,6 +113,32 @@ it('examples/service.ts gets its own token', async () => {
   )
   const env = { ...process.env, API_URL: url, ISSUER: as.issuer, CLIENT_ID, CLIENT_SECRET }
   expect((await run(process.execPath, ['examples/service.ts'], { env })).stdout).toContain('Ada')
+})
+
+it('examples/message-signature.ts signs, and takes only what the server signed', async () => {
+  const pem = (key: KeyObject) =>
+    key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' }).toString()
+  const [ours, theirs] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')]
+  const key = { verify: createVerifier(ours.publicKey as never, 'ed25519') }
+  const headers = {
+    'content-type': 'application/json',
+    'content-digest': `sha-256=:${createHash('sha256').update('{"name":"Ada"}').digest('base64')}:`,
+  }
+  const { url } = await api(async (seen) => {
+    const request = { method: seen.method, url: `${url.slice(0, -1)}${seen.url}`, headers: seen.headers as never }
+    if (!(await httpbis.verifyMessage({ keyLookup: async () => key }, request))) return { status: 401 }
+    const config = {
+      key: createSigner(theirs.privateKey as never, 'ed25519', 'server'),
+      fields: ['@status', 'content-digest', '@method;req', '@target-uri;req'],
+    }
+    const signed = await httpbis.signMessage(config, { status: 200, headers }, request)
+    return { headers: signed.headers as Record<string, string>, body: '{"name":"Ada"}' }
+  })
+  const env = { ...process.env, API_URL: url, KEY_ID: 'id', PRIVATE_KEY: pem(ours.privateKey) }
+  const example = (server: KeyObject) =>
+    run(process.execPath, ['examples/message-signature.ts'], { env: { ...env, SERVER_KEY: pem(server) } })
+  expect((await example(theirs.publicKey)).stdout).toContain('Ada')
+  await expect(example(ours.publicKey)).rejects.toThrow('signature_invalid')
 })
 
 it('examples/worker.ts answers from an API it has a token for, and says what went wrong', async () => {

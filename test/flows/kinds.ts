@@ -3,6 +3,7 @@ import { jwt } from '../../src/auth/jwt.ts'
 import { sigv4 } from '../../src/aws/aws.ts'
 import { hmac } from '../../src/hmac/hmac.ts'
 import { type AuthStrategy, apiKey, basic, bearer, type Credential, cookieSession, Secret } from '../../src/index.ts'
+import { messageSignature } from '../../src/message-signatures/message-signatures.ts'
 
 /** Every kind of secret a strategy holds. A new strategy adds its own here, and is proven by all that runs over them. */
 export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
@@ -11,6 +12,8 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
   'an API key in the query': (value) => apiKey({ in: 'query', name: 'api_key', value }),
   'an API key in a cookie': (value) => apiKey({ in: 'cookie', name: 'key', value }),
   'a bearer token': (value) => bearer(value),
+  'the shared secret of a message signature': (key) =>
+    messageSignature({ key, algorithm: 'hmac-sha256', keyid: 'public-name' }),
   'a secret access key': (value) =>
     sigv4({
       service: 's3',
