@@ -18,6 +18,9 @@ const text = (value: Uint8Array | undefined) => new TextDecoder().decode(value)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const pause = (duration: number) => new Promise((resolve) => setTimeout(resolve, duration))
 
+// A test that is killed leaves its children behind: none of them lives longer than it has to.
+if (!workerData) setTimeout(() => process.exit(), 60_000).unref()
+
 const tasks = {
   /** Runs the store contract on two stores of files named anew, and gives the results as JSON. */
   async contract(): Promise<void> {
