@@ -9,6 +9,7 @@ import { claimsOf, type Obtained, type SessionRecord, settled } from './record.t
 import { createRenewal, patiently, type Renewal } from './renewal.ts'
 import { revoked } from './revocation.ts'
 import { createSession } from './session.ts'
+import { onSignInChange } from './sign-in-changes.ts'
 import type { Asked } from './spend.ts'
 import { grantStrategy, type OnChallenge } from './strategy.ts'
 import { watched } from './watched.ts'
@@ -53,6 +54,8 @@ export interface Login extends AuthStrategy, TokenSource {
   for(wish: TokenWish): AuthStrategy & TokenSource
   /** The claims of the ID token of the session, undefined without one. They were checked when it was issued. @throws StoreError */
   claims(): Promise<Readonly<Record<string, unknown>> | undefined>
+  /** Hears of a sign-in or sign-out by anybody who shares the store, as far as that tells (`traits.notify`). Returns the way out. */
+  onSignInChange(listener: (signedIn: boolean) => void): () => void
   /** True once this object wrote to its store: on a server, the time to send the store's content back to the browser. */
   changed(): boolean
 }
@@ -82,15 +85,14 @@ export interface SessionGrant {
   /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
   prover(session: string): Prover | undefined
   /**
-   * Makes a token response the session, in place of any before.
-   * `scope` is what was asked for: the answer leaves it out when it was granted as asked (RFC 6749, section 5.1).
+   * Makes a token response the session, in place of any before. Where it has no `scope`, what was asked for was granted (RFC 6749, section 5.1).
    * @throws OAuthError, StoreError
    */
   establish(session: string, reply: Reply, asked?: { scope?: string | undefined }): Promise<SessionRecord>
   read(): Promise<SessionRecord | undefined>
-  /** Forgets the key of a session that did not begin. */
+  /** The key of a session that did not begin is forgotten. */
   discard(session: string): Promise<void>
-  /** `signOut()`, with the record that was removed: its `idToken` is the hint for RP-initiated logout. */
+  /** `signOut()`, with the record that was removed. */
   end(): Promise<{ readonly record: SessionRecord | undefined; readonly revoked: boolean }>
 }
 
@@ -189,6 +191,7 @@ export function sessionGrant(
         const idToken = (await engine.read())?.idToken
         return idToken === undefined ? undefined : claimsOf(idToken)
       },
+      onSignInChange: (listener) => onSignInChange(store, id, grant.login.signedIn, listener),
       changed,
     },
   }

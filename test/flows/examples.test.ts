@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
@@ -7,6 +7,7 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 import { backEnd } from '../../examples/cookie-session.ts'
 import { api } from '../servers/api.ts'
 import { authorizationServer, CLIENT_ID, CLIENT_SECRET } from '../servers/authorization.ts'
+import { openIdProvider } from '../servers/openid.ts'
 
 const run = promisify(execFile)
 const basic = `Basic ${btoa('me:pass')}`
@@ -78,6 +79,29 @@ it('examples/service.ts gets its own token', async () => {
   )
   const env = { ...process.env, API_URL: url, ISSUER: as.issuer, CLIENT_ID, CLIENT_SECRET }
   expect((await run(process.execPath, ['examples/service.ts'], { env })).stdout).toContain('Ada')
+})
+
+it.each(['device-login', 'loopback-login'])('examples/%s.ts signs the user in', async (name) => {
+  const as = await openIdProvider()
+  const { url, seen } = await api(async ({ headers }) =>
+    (await as.isActive((headers.authorization ?? '').replace('Bearer ', '')))
+      ? { headers: { 'content-type': 'application/json' }, body: '{"name":"Ada"}' }
+      : { status: 401 },
+  )
+  const env = { ...process.env, API_URL: url, ISSUER: as.issuer, CLIENT_ID: name === 'device-login' ? 'tv' : 'app' }
+  const program = spawn(process.execPath, [`examples/${name}.ts`], { env })
+  let output = ''
+  program.stdout.on('data', async (chunk) => {
+    output += chunk
+    const [, code] = /type (\S+)/.exec(String(chunk)) ?? []
+    const [, place] = /Open (\S+)\n/.exec(String(chunk)) ?? []
+    if (code) await as.approve(code)
+    else if (place) await fetch(await as.visit(place))
+  })
+  expect(await new Promise((resolve) => program.on('exit', resolve))).toBe(0)
+  expect(output).toContain('Ada')
+  expect(seen).toHaveLength(1)
+  expect(as.posts('/token/revocation')).toHaveLength(1)
 })
 
 it('examples/cookie-session.ts proves the page by a header', async () => {
