@@ -29,6 +29,11 @@ export interface Authorization {
   complete(url: URL): Promise<Completed>
 }
 
+<<<<<<< HEAD
+=======
+/** The end of the `state` of a sign-in whose answer another window waits for. */
+const POPUP = '.popup'
+>>>>>>> main
 /** How many completed sign-ins one object remembers. */
 const REMEMBERED = 10
 

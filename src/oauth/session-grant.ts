@@ -85,12 +85,12 @@ export interface SessionGrant {
   /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
   prover(session: string): Prover | undefined
   /**
-   * Makes a token response the session, in place of any before. Where it has no `scope`, what was asked for was granted (RFC 6749, section 5.1).
+   * Makes a token response the session. Where it has no `scope`, what was asked for was granted (RFC 6749, section 5.1).
    * @throws OAuthError, StoreError
    */
   establish(session: string, reply: Reply, asked?: { scope?: string | undefined }): Promise<SessionRecord>
   read(): Promise<SessionRecord | undefined>
-  /** The key of a session that did not begin is forgotten. */
+  /** Of a session that did not begin, the key is forgotten. */
   discard(session: string): Promise<void>
   /** `signOut()`, with the record that was removed. */
   end(): Promise<{ readonly record: SessionRecord | undefined; readonly revoked: boolean }>
@@ -244,7 +244,7 @@ export function sessionGrant(
   }
 }
 
-/** Where no answer came, a refresh token may have been spent: it is not sent again and again. */
+/** Without an answer, a refresh token may have been spent. */
 function wasAnswered({ status, retryAt }: OAuthError): boolean {
   return status !== undefined || retryAt !== undefined
 }
