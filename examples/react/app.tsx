@@ -22,10 +22,13 @@ export function App() {
         <h1>Orders</h1>
         {user ? (
           <p>
-            <span id="user">{user}</span> <button onClick={signOut}>Sign out</button>
+            <span id="user">{user}</span>{' '}
+            <button type="button" onClick={signOut}>
+              Sign out
+            </button>
           </p>
         ) : (
-          <button className="primary" onClick={signIn}>
+          <button type="button" className="primary" onClick={signIn}>
             Sign in
           </button>
         )}
@@ -55,7 +58,7 @@ function Orders() {
   const loadAll = () =>
     Promise.all(
       Array.from({ length: 60 }, (_, index) =>
-        queries.query({
+        queries.fetchQuery({
           queryKey: ['order', index + 1, Date.now()],
           queryFn: ({ signal }) => api.get(`orders/${index + 1}`, { signal }).json<Order>(),
         }),
@@ -76,10 +79,10 @@ function Orders() {
         </tbody>
       </table>
       <p>
-        <button onClick={() => queries.invalidateQueries({ queryKey: ['orders'] })} disabled={isFetching}>
+        <button type="button" onClick={() => queries.invalidateQueries({ queryKey: ['orders'] })} disabled={isFetching}>
           Reload
         </button>{' '}
-        <button id="all" className="primary" onClick={() => void loadAll()}>
+        <button type="button" id="all" className="primary" onClick={() => void loadAll()}>
           Load 60 at once
         </button>
       </p>

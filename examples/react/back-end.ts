@@ -35,7 +35,7 @@ export async function startBackEnd(page: string): Promise<BackEnd> {
     clientBasedCORS: (_, origin) => origin === page,
     rotateRefreshToken: true,
     issueRefreshToken: async () => true,
-    ttl: { AccessToken: 60 },
+    ttl: { AccessToken: 60, Grant: 3600, IdToken: 600, Interaction: 600, RefreshToken: 3600, Session: 3600 },
     features: { revocation: { enabled: true }, devInteractions: { enabled: true } },
   })
   console.warn = warn
@@ -49,7 +49,10 @@ export async function startBackEnd(page: string): Promise<BackEnd> {
   api.on('request', (request: IncomingMessage, response: ServerResponse) => {
     response.setHeader('access-control-allow-origin', page)
     // Without these a page sees neither when to come back nor how much is left.
-    response.setHeader('access-control-expose-headers', 'RateLimit, RateLimit-Policy, Retry-After, Date, WWW-Authenticate')
+    response.setHeader(
+      'access-control-expose-headers',
+      'RateLimit, RateLimit-Policy, Retry-After, Date, WWW-Authenticate',
+    )
     if (request.method === 'OPTIONS') {
       response.setHeader('access-control-allow-headers', 'authorization, dpop')
       response.setHeader('access-control-max-age', '600')

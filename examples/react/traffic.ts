@@ -36,6 +36,8 @@ function next(before: Traffic, event: ClientEvent): Traffic {
   const known = before.calls.find(({ id }) => id === event.id)
   const call: Call = { ...(known ?? fresh(event.id, event.url)), ...changed(event) }
   const others = before.calls.filter(({ id }) => id !== event.id)
+  // Nobody asks for it any longer: React's StrictMode does that to the first of each kind.
+  if (event.type === 'end' && event.error === 'aborted') return { ...before, calls: others }
   const refused = event.type === 'response' && event.status === 429
   return {
     ...before,
