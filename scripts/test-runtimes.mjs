@@ -39,6 +39,7 @@ const bundled = (entry, outfile = entry) =>
 await Promise.all(['suite.mjs', 'worker.mjs', 'run-script.mjs'].map((entry) => bundled(entry)))
 await bundled('../../examples/worker.ts', 'example.mjs')
 
+const { sqliteChecks } = await import('../test/runtimes/sqlite.mjs')
 const { startServers } = await import('../test/runtimes/servers.mjs')
 const servers = await startServers(readFileSync(`${packed}suite.mjs`))
 
@@ -47,11 +48,22 @@ const engines = {
   ...Object.fromEntries(NODES.map((major) => [`node ${major}`, () => inNode(major)])),
   deno: async () => ({
     version: (await run(bin('deno'), ['--version'])).stdout.split(/\s/)[1],
-    results: await script(bin('deno'), ['run', '--no-prompt', '--allow-net=127.0.0.1', '--allow-env'], 'deno'),
+    results: [
+      ...(await script(bin('deno'), ['run', '--no-prompt', '--allow-net=127.0.0.1', '--allow-env'], 'deno')),
+      ...(await sqliteChecks(
+        bin('deno'),
+        'run',
+        '--no-prompt',
+        '--allow-read',
+        '--allow-write',
+        '--allow-sys',
+        '--allow-env',
+      )),
+    ],
   }),
   bun: async () => ({
     version: (await run(bin('bun'), ['--version'])).stdout.trim(),
-    results: await script(bin('bun'), [], 'bun'),
+    results: [...(await script(bin('bun'), [], 'bun')), ...(await sqliteChecks(bin('bun')))],
   }),
   workerd,
   ...Object.fromEntries(Object.keys(browsers).map((name) => [name, () => inBrowser(name)])),
@@ -88,10 +100,9 @@ function inNode(major) {
   const folder = nodeFolder(major)
   if (!folder) throw Object.assign(new Error(), { absent: `the npm registry has no Node ${major} for this machine` })
   const node = join(folder, process.platform === 'win32' ? 'node.exe' : 'node')
-  return Promise.all([run(node, ['--version']), script(node, [], `node-${major}`)]).then(([{ stdout }, results]) => ({
-    version: stdout.trim().slice(1),
-    results,
-  }))
+  return Promise.all([run(node, ['--version']), script(node, [], `node-${major}`), sqliteChecks(node)]).then(
+    ([{ stdout }, ...results]) => ({ version: stdout.trim().slice(1), results: results.flat() }),
+  )
 }
 
 async function script(program, args, engine) {

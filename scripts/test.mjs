@@ -12,11 +12,14 @@ const needs = {
       'WebKitWebDriver',
       'xvfb-run',
       'haproxy',
+      'lighttpd',
+      'apache2',
       'redis-server',
       'gnome-keyring-daemon',
       'dbus-daemon',
     ],
-    packages: 'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy redis-server dbus gnome-keyring',
+    packages:
+      'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy lighttpd apache2 redis-server dbus gnome-keyring',
   },
   swift: {
     programs: ['swift-proxy-server', 'swift-object-server', 'memcached'],

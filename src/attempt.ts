@@ -84,7 +84,8 @@ export function createTry(
     },
     now() {
       const now = clock.now()
-      attempt.offset = now - Date.now()
+      // What was known before the answer: later readings prove nothing about what was sent.
+      attempt.offset ??= now - Date.now()
       return now
     },
     explain(make) {

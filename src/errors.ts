@@ -9,6 +9,7 @@ export type ErrorCode =
   | StoreErrorCode
   | OAuthErrorCode
   | WebhookErrorCode
+  | SignatureErrorCode
 
 export type CredentialErrorCode =
   | 'credential_invalid'
@@ -16,6 +17,8 @@ export type CredentialErrorCode =
   | 'credential_conflict'
   | 'origin_not_allowed'
   | 'insecure_url'
+  | 'challenge_refused'
+  | 'server_not_proven'
   | 'runtime_unsupported'
 
 /** Each is a verdict: try later, mend the configuration, sign in again, or ask the user. */
@@ -43,6 +46,18 @@ export type WebhookErrorCode =
   | 'signature_invalid'
   | 'timestamp_missing'
   | 'timestamp_out_of_tolerance'
+  | 'content_unreadable'
+
+export type SignatureErrorCode =
+  | 'signature_missing'
+  | 'signature_malformed'
+  | 'signature_unacceptable'
+  | 'signature_expired'
+  | 'signature_invalid'
+  | 'component_unavailable'
+  | 'key_unknown'
+  | 'nonce_refused'
+  | 'digest_mismatch'
   | 'content_unreadable'
 
 /** Base of all errors of Latchkey. The message says what to do next; no field holds a secret. */
@@ -77,8 +92,16 @@ export class RateLimitError extends LatchkeyError {
   readonly scope: string
   /** The answer that set the limit, where there was one. */
   readonly status: number | undefined
+  /** The quota that is used up, by the server's name. */
+  readonly policy: string | undefined
 
-  constructor(options: { retryAfter: number; scope: string; status?: number | undefined; reason: string }) {
+  constructor(options: {
+    retryAfter: number
+    scope: string
+    status?: number | undefined
+    policy?: string | undefined
+    reason: string
+  }) {
     const seconds = Math.ceil(options.retryAfter / 1000)
     super('rate_limited', `Held back: ${options.reason}. Try again in ${seconds} s, or raise \`maxWait\`.`)
     this.name = 'RateLimitError'
@@ -86,6 +109,7 @@ export class RateLimitError extends LatchkeyError {
     this.retryAt = Date.now() + options.retryAfter
     this.scope = options.scope
     this.status = options.status
+    this.policy = options.policy
   }
 }
 

@@ -44,6 +44,8 @@ export interface Login extends AuthStrategy, TokenSource {
   for(wish: TokenWish): AuthStrategy & TokenSource
   /** The claims of the ID token of the session, undefined without one. They were checked when it was issued. @throws StoreError */
   claims(): Promise<Readonly<Record<string, unknown>> | undefined>
+  /** Hears of a sign-in or sign-out by anybody who shares the store, as far as that tells (`traits.notify`). Returns the way out. */
+  onSignInChange(listener: (signedIn: boolean) => void): () => void
   /** True once this object wrote to its store: on a server, the time to send the store's content back to the browser. */
   changed(): boolean
   /** Ends what `keepFresh` began. The session stays. */

@@ -11,6 +11,7 @@ import { claimsOf, type Obtained, type SessionRecord, settled } from './record.t
 import { createRenewal, patiently, type Renewal } from './renewal.ts'
 import { revoked } from './revocation.ts'
 import { createSession } from './session.ts'
+import { onSignInChange } from './sign-in-changes.ts'
 import type { Asked } from './spend.ts'
 import { grantStrategy } from './strategy.ts'
 import { watched } from './watched.ts'
@@ -40,15 +41,14 @@ export interface SessionGrant {
   /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
   prover(session: string): Prover | undefined
   /**
-   * Makes a token response the session, in place of any before.
-   * `scope` is what was asked for: the answer leaves it out when it was granted as asked (RFC 6749, section 5.1).
+   * Makes a token response the session. Where it has no `scope`, what was asked for was granted (RFC 6749, section 5.1).
    * @throws OAuthError, StoreError
    */
   establish(session: string, reply: Reply, asked?: { scope?: string | undefined }): Promise<SessionRecord>
   read(): Promise<SessionRecord | undefined>
-  /** Forgets the key of a session that did not begin. */
+  /** Of a session that did not begin, the key is forgotten. */
   discard(session: string): Promise<void>
-  /** `signOut()`, with the record that was removed: its `idToken` is the hint for RP-initiated logout. */
+  /** `signOut()`, with the record that was removed. */
   end(): Promise<{ readonly record: SessionRecord | undefined; readonly revoked: boolean }>
 }
 
@@ -147,6 +147,7 @@ export function sessionGrant(
         const idToken = (await engine.read())?.idToken
         return idToken === undefined ? undefined : claimsOf(idToken)
       },
+      onSignInChange: (listener) => onSignInChange(store, id, grant.login.signedIn, listener),
       changed,
       dispose: () => stop?.(),
     },
@@ -202,7 +203,7 @@ export function sessionGrant(
   }
 }
 
-/** Where no answer came, a refresh token may have been spent: it is not sent again and again. */
+/** Without an answer, a refresh token may have been spent. */
 function wasAnswered({ status, retryAt }: OAuthError): boolean {
   return status !== undefined || retryAt !== undefined
 }

@@ -51,6 +51,7 @@ export const fakeAnswer = (status: number, headers: HeadersInit = {}, body = '')
   headers: new Headers(headers),
   url: new URL('https://api.example.com/'),
   peek: async () => body,
+  content: async () => new TextEncoder().encode(body),
 })
 
 export const fakeToken = (value: string, more: Partial<AccessToken> = {}): AccessToken => ({

@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, realpathSync, renameSync, rmSync, statfsSync, stat
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { LatchkeyError } from '../../errors.ts'
-import { failed } from './failure.ts'
+import { failed, storeError } from './failure.ts'
 
 /** Magic numbers of file systems of other machines (statfs(2)): their locks do not reach every process. */
 const REMOTE: Readonly<Record<number, string>> = {
@@ -22,7 +22,11 @@ export function defaultPath(name: string): string {
       '`name` is a folder name: letters, digits, `.`, `-`, `_`, `@` and spaces.',
     )
   }
-  return join(stateFolder(), name, 'credentials.db')
+  try {
+    return join(stateFolder(), name, 'credentials.db')
+  } catch (error) {
+    throw storeError(error, 'The default path')
+  }
 }
 
 function stateFolder(): string {
