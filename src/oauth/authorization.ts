@@ -29,11 +29,6 @@ export interface Authorization {
   complete(url: URL): Promise<Completed>
 }
 
-<<<<<<< HEAD
-=======
-/** The end of the `state` of a sign-in whose answer another window waits for. */
-const POPUP = '.popup'
->>>>>>> main
 /** How many completed sign-ins one object remembers. */
 const REMEMBERED = 10
 
