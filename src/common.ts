@@ -16,6 +16,7 @@ export {
 export type { ClientEvent, OnEvent } from './events.ts'
 export type { BodySource } from './http/body.ts'
 export { explain } from './http/explanation.ts'
+export { timeAt } from './http/time-at.ts'
 export type { Auth, CreateOptions, RequestOptions } from './options.ts'
 export type { RetryOptions, RetryState } from './retry/classify.ts'
 export { isSecret, Secret } from './secret.ts'

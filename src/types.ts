@@ -52,6 +52,11 @@ export interface Attempt {
   /** Milliseconds since the epoch, by the server's clock. The only clock a strategy may read. */
   now(): number
   /**
+   * The server's own word on what time it is there, in milliseconds since the epoch, where the scheme tells it and it can be
+   * believed. More than a day off is not. True when another attempt would be signed with another time.
+   */
+  correct(now: number): boolean
+  /**
    * How to say what was signed, should the server refuse it and somebody ask with `explain()`. `said` is the text of the
    * server's answer, where it can still be read. What other strategies placed is taken out of it afterwards, the rest is yours.
    */

@@ -23,8 +23,7 @@ import { watched } from './watched.ts'
  *     const session = grant.newSession()                     // keep it with `state` and code verifier until the user is back
  *     const send = await client.ready()
  *     const reply = await send(ask, { prover: grant.prover(session) })
- *     … validate what belongs to the grant (ID token, nonce) …
- *     await grant.establish(session, reply)                  // throws an OAuthError with a verdict when it is no token
+ *     await grant.establish(session, reply)                  // once what only the grant knows is checked; throws when it is no token
  *     return { ...grant.login, start, complete }             // everything in it is a closure and may be spread
  *
  * From then on `login` gives tokens, renews them, and says `session_ended` or `interaction_required` when the user is needed again.

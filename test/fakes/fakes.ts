@@ -39,6 +39,7 @@ export function fakeAttempt(url = 'https://api.example.com/', more: Partial<Atte
     setBody: (body: Uint8Array<ArrayBuffer>) => void Object.assign(attempt, { body }),
     signal: new AbortController().signal,
     now: Date.now,
+    correct: () => false,
     explain: () => {},
     report: () => {},
     ...more,
