@@ -7,7 +7,8 @@ import { type Accounts, accounts } from './accounts.ts'
 import { type AuthorizationOptions, type Completed, createAuthorization } from './authorization.ts'
 import type { StartOptions } from './authorization-request.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
-import { type Login, type SessionGrantOptions, sessionGrant } from './session-grant.ts'
+import type { Login, SessionGrantOptions } from './login.ts'
+import { sessionGrant } from './session-grant.ts'
 import { type SignedOut, type SignOutOptions, signOut } from './sign-out.ts'
 
 export interface AuthorizationCodeOptions extends ClientOptions, SessionGrantOptions, AuthorizationOptions {
@@ -56,8 +57,8 @@ export function authorizationCode(options: AuthorizationCodeOptions): Accounts<C
     return {
       ...grant.login,
       async start(asked = {}) {
-        if (asked.display !== 'popup') checkOutlives(store)
-        return authorization.start(redirectUri, asked)
+        if (asked.popup === undefined) checkOutlives(store)
+        return (await authorization.start(redirectUri, asked)).url
       },
       complete: async (url) => authorization.complete(new URL(url, redirectUri)),
       signOut: (asked) => signOut(client, grant, asked),

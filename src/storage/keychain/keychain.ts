@@ -5,13 +5,14 @@ import { LatchkeyError, StoreError } from '../../errors.ts'
 import type { Bytes, CredentialStore, StoreTraits } from '../../types.ts'
 import { meetRequirements, type Requirements } from '../requirements.ts'
 import { type SealedOptions, sealed } from '../sealed.ts'
+import { defaultPath } from '../sqlite/place.ts'
 import { type ClosableStore, sqliteStore } from '../sqlite/sqlite.ts'
 import { BACKEND, type Secrets, secretsOf } from './secrets.ts'
 
 export interface KeychainStoreOptions {
   /** Your application, as users see it in their keychain; also the folder of the default path. */
   service: string
-  /** The file of the sealed records, as for `sqliteStore`. */
+  /** The file of the sealed records. Default: as for `sqliteStore`, but `keychain.db`: the two may stand side by side. */
   path?: string
   /** Milliseconds to wait for a keychain, which may ask its user for a password. Default: 60 000. */
   timeout?: number
@@ -37,9 +38,10 @@ const KEY_RECORD = '~key~'
  * @throws StoreError `requirement_not_met`; LatchkeyError `invalid_option`
  */
 export function keychainStore(options: KeychainStoreOptions): ClosableStore {
-  const { service, path, timeout = 60_000, setAside = ['corrupt'], requires = {} } = options
+  const { service, timeout = 60_000, setAside = ['corrupt'], requires = {} } = options
   if (!service) throw new LatchkeyError('invalid_option', '`service` is missing: the name of your application.')
-  const file = sqliteStore(path === undefined ? { name: service } : { path })
+  const { path = defaultPath(service, 'keychain.db') } = options
+  const file = sqliteStore({ path })
   const records = { ...file, traits: { ...file.traits, backend: BACKEND } }
   const anew = setAside.includes('key_mismatch')
   const store = sealed(records, () => sealingKey(records, service, timeout, anew), { namespace: service, setAside })

@@ -15,7 +15,7 @@ const REMOTE: Readonly<Record<number, string>> = {
 }
 
 /** The user's own folder for what an application keeps between runs, by the convention of the platform. */
-export function defaultPath(name: string): string {
+export function defaultPath(name: string, file: string): string {
   if (!/^[\w@][\w@ .-]*$/.test(name)) {
     throw new LatchkeyError(
       'invalid_option',
@@ -23,7 +23,7 @@ export function defaultPath(name: string): string {
     )
   }
   try {
-    return join(stateFolder(), name, 'credentials.db')
+    return join(stateFolder(), name, file)
   } catch (error) {
     throw storeError(error, 'The default path')
   }
@@ -91,4 +91,11 @@ function onlyOurs(path: string, most: '600' | '700'): void {
 
 function remoteFileSystem(folder: string): string | undefined {
   return process.platform === 'linux' ? REMOTE[statfsSync(folder).type >>> 0] : undefined
+}
+
+/** For a bug report: size and mode of the file, and whether it is where its locks hold. */
+export function factsOf(path: string): Readonly<Record<string, unknown>> {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (!stats) return { bytes: 'absent' }
+  return { bytes: stats.size, mode: (stats.mode & 0o777).toString(8), remote: remoteFileSystem(dirname(path)) ?? false }
 }
