@@ -5,7 +5,10 @@ import { delimiter, join } from 'node:path'
 
 /** Projects of vitest.config.ts that need programs of the machine, and the Debian packages that bring them. */
 const needs = {
-  debian: { programs: ['chromium', 'haproxy'], packages: 'chromium haproxy' },
+  debian: {
+    programs: ['chromium', 'haproxy', 'nginx', 'redis-server'],
+    packages: 'chromium haproxy nginx redis-server',
+  },
   swift: {
     programs: ['swift-proxy-server', 'swift-object-server', 'memcached'],
     packages: 'swift-proxy swift-account swift-container swift-object memcached',
