@@ -231,3 +231,14 @@ export interface CredentialStore {
   /** Get or create, atomically; goes with the record. Where absent, a session keeps a sealed JWK instead. */
   keyPair?(id: string, make: () => Promise<CryptoKeyPair>): Promise<CryptoKeyPair>
 }
+
+/** A connected client of the `redis` package, or anything with the same `eval`. */
+export interface RedisClient {
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+}
+
+/** A second connected client, e.g. `await client.duplicate().connect()`: one that listens can do nothing else. */
+export interface RedisSubscriber {
+  subscribe(channel: string, listener: (message: string) => unknown): Promise<unknown>
+  unsubscribe(channel: string, listener: (message: string) => unknown): Promise<unknown>
+}

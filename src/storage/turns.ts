@@ -50,8 +50,12 @@ export function turns(
 }
 
 /** Asks until there is an answer, and never blocks the event loop; after `patience` it rejects. */
-export async function poll<T>(ask: () => Awaitable<T | undefined>, patience: Patience): Promise<T> {
-  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+export async function poll<T>(
+  ask: () => Awaitable<T | undefined>,
+  patience: Patience,
+  longestPause: number = LONGEST_PAUSE,
+): Promise<T> {
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, longestPause)) {
     patience.signal?.throwIfAborted()
     const answer = await ask()
     if (answer !== undefined) return answer

@@ -1,7 +1,12 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const program: string = fileURLToPath(new URL('writer.program.ts', import.meta.url))
+
+/** Hundreds are started: each would compile the same files anew. */
+const cache = join(tmpdir(), 'latchkey-compile-cache')
 
 export interface Child {
   readonly process: ChildProcessWithoutNullStreams
@@ -17,7 +22,7 @@ export interface Child {
 export function start(args: readonly string[], { command = [process.execPath], folder = '' } = {}): Child {
   const [engine, ...flags] = command as [string, ...string[]]
   const child = spawn(engine, [...flags, program, ...args], {
-    env: { ...process.env, LATCHKEY_TEST_FOLDER: folder, DENO_NO_UPDATE_CHECK: '1', NODE_NO_WARNINGS: '1' },
+    env: { ...process.env, LATCHKEY_TEST_FOLDER: folder, NODE_COMPILE_CACHE: cache, DENO_NO_UPDATE_CHECK: '1' },
   })
   const lines: string[] = []
   let [rest, errors, dead] = ['', '', false]

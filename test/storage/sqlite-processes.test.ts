@@ -15,7 +15,7 @@ function place() {
   return { folder, path, store: sqliteStore({ path }) }
 }
 
-describe('sqlite among processes', { timeout: 60_000 }, () => {
+describe('sqlite among processes', { timeout: 180_000 }, () => {
   it('P1 four processes lose none of 800 updates', async () => {
     const { path, store } = place()
     await Promise.all(Array.from({ length: 4 }, () => start(['increment', 'sqlite', path, 'id', '200']).ended))

@@ -63,8 +63,33 @@ const tasks = {
       say(String(i))
     }
   },
+  /** Holds the lock, is stopped meanwhile, and then writes as if nothing had happened. */
+  async late(store: CredentialStore) {
+    await store.lock(id, async ({ lost, remaining }) => {
+      const entry = await store.get(id)
+      say(`holds for ${Math.ceil(remaining() / 1000)} s`)
+      await new Promise((resolve) => process.stdin.once('data', resolve))
+      const { ok } = await store.put(id, bytes('late'), { ifVersion: entry?.version ?? null })
+      if (!lost.aborted) await new Promise((resolve) => lost.addEventListener('abort', resolve))
+      say(`written: ${ok}, remaining: ${remaining()}`)
+    })
+    process.stdin.destroy()
+  },
 }
 
-const store: CredentialStore = { sqlite: () => sqliteStore({ path: target }) }[kind as 'sqlite']()
+const stores = {
+  sqlite: async () => ({ store: sqliteStore({ path: target }), close: () => {} }),
+  async redis() {
+    // Only where it is needed: hundreds of these programs are started.
+    const [{ createClient }, { redisStore }] = await Promise.all([
+      import('redis'),
+      import('../../src/storage/redis/redis.ts'),
+    ])
+    const client = await createClient({ url: target }).connect()
+    return { store: redisStore({ client, key: new Uint8Array(32).fill(9), lease: 800 }), close: () => client.destroy() }
+  },
+}
+const { store, close } = await stores[kind as keyof typeof stores]()
 await tasks[task](store)
 say('done')
+close()

@@ -13,6 +13,9 @@ const TENURE = 100
 /** Longer than the pause of those who ask. */
 const COURTESY = 50
 
+/** Collected, a connection would be closed, and its lock be free before the task has ended. */
+const HELD = new Set<DatabaseSync>()
+
 /** How long this process has had the lock again and again, on the clock of `performance.now()`. */
 interface Tenure {
   readonly since: number
@@ -60,7 +63,11 @@ function tryLock(file: string): (() => void) | undefined {
     const held = new Connection(file)
     connection = held
     held.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
-    return () => held.close()
+    HELD.add(held)
+    return () => {
+      HELD.delete(held)
+      held.close()
+    }
   } catch (error) {
     connection?.close()
     if (isBusy(error)) return undefined
