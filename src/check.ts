@@ -21,6 +21,10 @@ const listOf = (type: string, example: string): Rule => [
   `an array such as ${example}`,
 ]
 
+const isLimit = (limit: unknown) =>
+  ['concurrent', 'per,requests'].includes(String(Object.keys(Object(limit)).sort())) &&
+  Object.values(limit as object).every((value) => Number.isInteger(value) && value > 0)
+
 /** What one request may set for itself. */
 export const REQUEST: Rules = {
   auth: anything,
@@ -31,6 +35,7 @@ export const REQUEST: Rules = {
   timeout: duration,
   totalTimeout: duration,
   maxWait: atLeast(0),
+  cost: atLeast(0),
   idempotencyKey: [
     (value) => value === true || (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)),
     'visible ASCII, or true for a random one',
@@ -50,7 +55,10 @@ export const CREATE: Rules = {
     (value) => Array.isArray(value) && value.every((item) => /^https?:\/\//i.test(item)),
     "an array such as ['https://api.example.com']",
   ],
-  concurrency: atLeast(1),
+  limits: [
+    (value) => value === 'none' || (Array.isArray(value) && value.every(isLimit)),
+    "'none' or an array such as [{ requests: 100, per: 60_000 }, { concurrent: 8 }]",
+  ],
   limiter: [
     (value) => typeof (value as { run?: unknown } | null)?.run === 'function',
     'an object with a function `run`, as `createLimiter()` gives',
@@ -86,7 +94,7 @@ const REFUSED: Record<string, string> = {
   prefixUrl: 'baseUrl',
   baseURL: 'baseUrl',
   params: 'searchParams',
-  limits: 'concurrency',
+  concurrency: 'limits: [{ concurrent: 8 }]',
   maxRetryAfter: 'maxWait',
   afterStatusCodes: 'retry.statusCodes',
   onUploadProgress: 'body: () => stream, and count in the stream',

@@ -76,8 +76,16 @@ export class RateLimitError extends LatchkeyError {
   readonly scope: string
   /** The answer that set the limit, where there was one. */
   readonly status: number | undefined
+  /** The quota that is used up, by the server's name. */
+  readonly policy: string | undefined
 
-  constructor(options: { retryAfter: number; scope: string; status?: number | undefined; reason: string }) {
+  constructor(options: {
+    retryAfter: number
+    scope: string
+    status?: number | undefined
+    policy?: string | undefined
+    reason: string
+  }) {
     const seconds = Math.ceil(options.retryAfter / 1000)
     super('rate_limited', `Held back: ${options.reason}. Try again in ${seconds} s, or raise \`maxWait\`.`)
     this.name = 'RateLimitError'
@@ -85,6 +93,7 @@ export class RateLimitError extends LatchkeyError {
     this.retryAt = Date.now() + options.retryAfter
     this.scope = options.scope
     this.status = options.status
+    this.policy = options.policy
   }
 }
 

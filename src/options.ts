@@ -3,6 +3,7 @@ import { CredentialError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { allowedOrigins } from './http/origin.ts'
 import { defaultRetry, type RetryOptions, type RetryPolicy } from './retry/classify.ts'
+import type { Limit } from './throttle/declared.ts'
 import type { ApiVersion, AuthStrategy, Fetch, Limiter } from './types.ts'
 
 /** One strategy, several for the same request, or false for none. */
@@ -20,6 +21,8 @@ export interface RequestOptions {
   totalTimeout?: number | false
   /** Longest wait for a rate limit, in milliseconds. Default 60 000. A longer one fails at once and says when to come back. */
   maxWait?: number
+  /** What a request takes of a quota that counts requests. Default 1. */
+  cost?: number
   /** Sent as `Idempotency-Key` with every attempt, which makes a POST or PATCH safe to try again after a failure; true draws a random one. Default none. */
   idempotencyKey?: string | true
   /** The version of the API to ask for: what `apiVersion()` of `latchkey/version` gives. Default none. */
@@ -33,8 +36,8 @@ export interface CreateOptions extends RequestOptions {
   baseUrl?: string | URL
   /** Every origin credentials may go to. Default: the origin of `baseUrl`. */
   origins?: readonly string[]
-  /** Most requests of one set of credentials in flight. Default: no bound. */
-  concurrency?: number
+  /** What is known of the limits of one set of credentials, such as `[{ requests: 100, per: 60_000 }, { concurrent: 8 }]`; `'none'`: there are none, so only a refusal holds requests back. Default: learned from the answers. */
+  limits?: readonly Limit[] | 'none'
   /** Decides when requests leave, in place of the built-in limiter. */
   limiter?: Limiter
   /** The transport under the pipeline. Default: the `fetch` of the platform, looked up for each attempt. */
@@ -53,6 +56,7 @@ export interface Settled {
   readonly timeout: number
   readonly totalTimeout: number
   readonly maxWait: number
+  readonly cost: number
   readonly idempotencyKey: string | true | undefined
   readonly version: ApiVersion | undefined
   readonly crossOrigin: 'error' | 'strip' | undefined
@@ -64,6 +68,7 @@ const DEFAULTS = {
   timeout: 10_000,
   totalTimeout: Number.POSITIVE_INFINITY,
   maxWait: 60_000,
+  cost: 1,
   idempotencyKey: undefined,
   version: undefined,
   crossOrigin: undefined,

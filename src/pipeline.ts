@@ -8,7 +8,7 @@ import { guardNativeRedirect, isRedirect, nextHop, refused } from './http/redire
 import type { Settled } from './options.ts'
 import { createPatience, type Outcome, outcomeOf, outcomeOfFailure, type Patience } from './retry/patience.ts'
 import type { Shared } from './shared.ts'
-import { scopeOf } from './throttle/scope.ts'
+import { scopeOf } from './throttle/scope-name.ts'
 import { abortable, sleep } from './timing.ts'
 import type { Bytes, LimitedCall, ReplayReason } from './types.ts'
 
@@ -16,6 +16,8 @@ import type { Bytes, LimitedCall, ReplayReason } from './types.ts'
 const MOST_HOPS = 20
 // A server clock that differs by more milliseconds than this from what was signed may be why it said no.
 const SKEW = 2000
+// The word is fetch's own, which also asks the platform.
+const PRIORITIES: Record<string, number> = { high: 1, low: -1 }
 
 /**
  * One request, from the caller to the answer that stands. Each attempt waits, puts on credentials, is sent and observed;
@@ -127,6 +129,8 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
       maxWait: settled.maxWait,
       deadlineAt,
       timeout: settled.timeout,
+      cost: settled.cost,
+      priority: PRIORITIES[(outgoing.passDown as { priority?: string }).priority ?? ''] ?? 0,
       waiting: (reason, duration) => tell({ type: 'wait', reason, duration }),
     }
   }

@@ -1,3 +1,4 @@
+import { picked } from './check.ts'
 import { LatchkeyError } from './errors.ts'
 import type { OnEvent } from './events.ts'
 import { type Clock, createClock } from './http/clock.ts'
@@ -21,12 +22,11 @@ let lastId = 0
 
 /** Limiter, clocks and retry budgets: made once, shared by everything that extends a client. */
 export function createShared(options: CreateOptions): Shared {
-  const { concurrency } = options
   const clocks = new Map<string, Clock>()
   const budgets = new Map<string, Budget>()
   return {
     transport: options.fetch,
-    limiter: options.limiter ?? createLimiter(concurrency === undefined ? {} : { concurrency }),
+    limiter: options.limiter ?? createLimiter(picked(options, (name) => name === 'limits')),
     onEvent: harmless(options.onEvent),
     clockOf: (origin) => kept(clocks, origin, createClock),
     budgetOf: (scope) => kept(budgets, scope, createBudget),
@@ -36,10 +36,10 @@ export function createShared(options: CreateOptions): Shared {
 
 /** The same client with another transport or listener. */
 export function extendShared(parent: Shared, options: CreateOptions): Shared {
-  if (options.concurrency !== undefined)
+  if (options.limits !== undefined)
     throw new LatchkeyError(
       'invalid_option',
-      '`concurrency` belongs to `createClient`: clients that extend one another share their limiter.',
+      '`limits` belongs to `createClient`: clients that extend one another share their limiter.',
     )
   if (!options.fetch && !options.onEvent && !options.limiter) return parent
   return {

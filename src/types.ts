@@ -125,11 +125,23 @@ export interface LimitedCall {
   readonly deadlineAt: number
   /** How long a sent attempt may take, in milliseconds; Infinity without a timeout. */
   readonly timeout: number
+  /** What it takes of a quota. Default 1. */
+  readonly cost?: number
+  /** Higher leaves first. Default 0. */
+  readonly priority?: number
+  /** The beginning of the answer's content, once there is one. */
+  peek?(): Promise<string>
+  /** Milliseconds the answer asks to wait, or 0, where the caller's own rule takes it for a refusal. */
+  refused?(): number | undefined
   /** The limiter holds this call back: for `onEvent`. */
   waiting(reason: WaitReason, duration: number): void
 }
 
-export type WaitReason = 'gate' | 'spacing' | 'probe' | 'concurrency' | 'quota'
+/**
+ * A refusal closed the gate; one call tries whether it is open again; as many as may be are in flight; the server's quota is
+ * used up; a declared limit is; what was learned of a server that tells no quota is; others are first.
+ */
+export type WaitReason = 'gate' | 'probe' | 'concurrency' | 'quota' | 'declared' | 'pace' | 'queue'
 
 /** What a limiter knows of one scope. */
 export interface LimitState {
@@ -139,12 +151,18 @@ export interface LimitState {
   readonly waiting: number
   /** Milliseconds since the epoch: nothing leaves before. */
   readonly retryAt?: number
-  /** The server's words, where it said them. */
+  /** The server's name for a quota; `'learned'` or `'declared'` where it did not name one. */
   readonly policy?: string
+  readonly partition?: string
+  /** What is counted: `'requests'`, `'concurrent-requests'`, `'tokens'` and the like. */
+  readonly unit?: string
   readonly limit?: number
   readonly remaining?: number
+  /** Milliseconds since the epoch: then there is more. */
   readonly resetAt?: number
-  /** The header field that said so. */
+  /** Milliseconds in which `limit` is granted once. */
+  readonly window?: number
+  /** The header field that said so; or `'learned'`, `'declared'`. */
   readonly source?: string
 }
 

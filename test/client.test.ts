@@ -48,7 +48,7 @@ describe('options', () => {
     ['timeout above a timer', { timeout: 2 ** 31 }, 'timeout'],
     ['totalTimeout: NaN', { totalTimeout: Number.NaN }, 'totalTimeout'],
     ['maxWait: -1', { maxWait: -1 }, 'maxWait'],
-    ['concurrency: 0', { concurrency: 0 }, 'concurrency'],
+    ['limits: []', { limits: [{ concurrent: 0 }] }, 'limits'],
     ['maxReplayBytes: "1"', { maxReplayBytes: '1' }, 'maxReplayBytes'],
     ['crossOrigin', { crossOrigin: 'follow' }, "'strip'"],
     ['idempotencyKey', { idempotencyKey: 'a b' }, 'idempotencyKey'],
@@ -57,11 +57,11 @@ describe('options', () => {
     expect(message(() => createClient({ baseUrl, ...options } as never))).toContain(instead)
   })
 
-  it('what belongs to the client is refused on a request, and a shared concurrency on extend', () => {
+  it('what belongs to the client is refused on a request, and shared limits on extend', () => {
     const client = createClient({ baseUrl })
-    for (const name of ['origins', 'concurrency', 'limiter', 'fetch', 'onEvent', 'maxReplayBytes'])
+    for (const name of ['origins', 'limits', 'limiter', 'fetch', 'onEvent', 'maxReplayBytes'])
       expect(message(() => client.get('', { [name]: undefined }))).toContain('createClient')
-    expect(message(() => client.extend({ concurrency: 2 }))).toContain('createClient')
+    expect(message(() => client.extend({ limits: 'none' }))).toContain('createClient')
     expect(message(() => client.get('', { prefixUrl: 'x' } as never))).toContain('baseUrl')
     expect(message(() => client.get('', { retry: { maxRetryAfter: 1 } as never }))).toContain('maxWait')
   })
@@ -321,10 +321,10 @@ describe('what goes down, and what is shared', () => {
     })
     await client.get('start?secret=1')
     expect(events.map(({ type }) => type).join(' ')).toBe(
-      'attempt response replay attempt response retry wait attempt response retry wait attempt response end',
+      'attempt response replay attempt response retry wait attempt response retry attempt response end',
     )
     expect(JSON.stringify(events)).not.toContain('secret')
-    expect(events.filter(({ type }) => type === 'wait')).toMatchObject([{ reason: 'gate' }, { reason: 'spacing' }])
+    expect(events.filter(({ type }) => type === 'wait')).toMatchObject([{ reason: 'gate' }])
     expect(events.filter(({ type }) => type === 'retry')).toMatchObject([
       { reason: 'throttled', status: 429 },
       { reason: 'status', status: 503 },

@@ -19,7 +19,8 @@ describe('options of the client', () => {
     [{ retry: { maxRetryAfter: 1 } }, /maxWait/],
     [{ retry: { afterStatusCodes: [] } }, /statusCodes/],
     [{ hooks: { beforeRetry: [] } }, /retry\.shouldRetry/],
-    [{ concurency: 1 }, /concurrency/],
+    [{ limit: 1 }, /`limits`/],
+    [{ concurrency: 1 }, /limits: \[\{ concurrent: 8 \}\]/],
     [{ timeOut: 1 }, /`timeout`/],
     [{ onevent: 1 }, /`onEvent`/],
     [{ nothing: 1 }, /not an option/],
@@ -43,7 +44,14 @@ describe('options of the client', () => {
     [{ idempotencyKey: '' }, /idempotencyKey/],
     [{ idempotencyKey: 'a b' }, /idempotencyKey/],
     [{ idempotencyKey: false }, /idempotencyKey/],
-    [{ concurrency: 0 }, /concurrency/],
+    [{ limits: [{ concurrent: 0 }] }, /limits/],
+    [{ limits: [{}] }, /limits/],
+    [{ limits: [{ requests: 10 }] }, /limits/],
+    [{ limits: [{ requests: 10, per: '1s' }] }, /limits/],
+    [{ limits: [{ requests: 10, per: 1000, concurrent: 1 }] }, /limits/],
+    [{ limits: { concurrent: 1 } }, /limits/],
+    [{ limits: 'off' }, /limits/],
+    [{ cost: -1 }, /cost/],
     [{ maxReplayBytes: -1 }, /maxReplayBytes/],
     [{ origins: baseUrl }, /origins/],
     [{ origins: ['*'] }, /origins/],
@@ -66,7 +74,7 @@ describe('options of the client', () => {
     const client = createClient({ baseUrl, fetch: echo })
     const hooks = { afterResponse: [() => ky.retry()] }
     await expect(client.get('a', { hooks })).rejects.toMatchObject({ code: 'invalid_option' })
-    for (const options of [{ origins: [] }, { fetch: echo }, { concurrency: 1 }, { onEvent() {} }, { prefixUrl: '/' }])
+    for (const options of [{ origins: [] }, { fetch: echo }, { limits: 'none' }, { onEvent() {} }, { prefixUrl: '/' }])
       expect(() => client.get('a', options as object)).toThrowError(expect.objectContaining({ code: 'invalid_option' }))
   })
 })

@@ -1,88 +1,99 @@
-import { RateLimitError } from '../errors.ts'
 import { classify, defaultRetry } from '../retry/classify.ts'
 import { waitHint } from '../retry/hint.ts'
-import type { LimitedCall, Limiter, LimitState, WaitReason } from '../types.ts'
-import { createGate, type Gate } from './gate.ts'
-import { createQueue, type Queue, type Waiter } from './queue.ts'
+import type { LimitedCall, Limiter, WaitReason } from '../types.ts'
+import { concurrentOf, createDeclared, type Limit } from './declared.ts'
+import { closedUntil } from './gate.ts'
+import { type QuotaReading, type ReadQuota, readQuota as readHeaderFields } from './header-fields.ts'
+import { createQueue, type Waiter } from './queue.ts'
+import { COLD, createScope, type Flight, forgetLost, type Hold, land, type Scope, spread, WARM } from './scope.ts'
+import type { Share } from './share.ts'
+import { statesOf, tooLong } from './told.ts'
 
 export interface LimiterOptions {
-  /** Most calls of one scope in flight, from departure to the head of the answer. Default: no bound. */
-  concurrency?: number
-  /** Milliseconds between departures while a scope recovers from a refusal. Default 50. */
-  spacing?: number
+  /** What is known of the limits of one set of credentials; `'none'`: there are none, so only a refusal holds calls back. Default: learned. */
+  limits?: readonly Limit[] | 'none'
+  /** Reads what answers say of quotas. Default: the common header fields. */
+  readQuota?: ReadQuota
+  /** Most calls of one scope that wait; one more is refused at once. Default 100 000. */
+  maxQueue?: number
+  /** Tells and hears what other processes or tabs meet. Default: nobody. */
+  share?: Share
 }
 
 // What was learned of an idle scope may be forgotten once there are this many.
 const MOST_SCOPES = 1000
+const NEVER = Number.POSITIVE_INFINITY
 
-/** Calls with one set of credentials to one origin: what a server limits. */
-interface Scope {
-  readonly gate: Gate
-  readonly queue: Queue
-  readonly flights: Set<Flight>
-  /** The call that tries out whether the gate may open. */
-  probe: Flight | undefined
-  /** After the gate opened, those who waited leave one by one: the next not before this instant. */
-  spreading: boolean
-  nextAt: number
-}
-
-interface Flight {
-  readonly epoch: number
-  /** Nobody waits for it any longer, even if it was never heard of again. */
-  readonly endsAt: number
-}
-
-/** The limiter every client has: a gate per scope that holds back all calls after one was refused, and a bound on concurrency. */
+/** The limiter every client has: it holds calls back while the server would refuse them, and learns when that is. */
 export function createLimiter(options: LimiterOptions = {}): Limiter {
-  const { concurrency = Number.POSITIVE_INFINITY, spacing = 50 } = options
+  const { limits = [], readQuota = readHeaderFields, maxQueue = 100_000, share } = options
+  const careful = limits !== 'none'
+  const declared = careful ? limits : []
+  const concurrent = concurrentOf(declared)
   const scopes = new Map<string, Scope>()
+  let sweepAt = MOST_SCOPES
+
+  share?.hear((name, { at, retryAt, status, readings }) => {
+    const scope = scopeOf(name)
+    const now = performance.now()
+    if (readings) scope.ledger.read(readings, now, now + at - Date.now())
+    if (retryAt) close(scope, now + retryAt - Date.now(), status)
+    wakeNext(scope)
+  })
 
   return {
     async run(call, send) {
-      const scope = scopes.get(call.scope) ?? created(call.scope)
-      const free = !scope.queue.length && !hold(scope, undefined)
+      const scope = scopeOf(call.scope)
+      const free = !scope.queue.length && !hold(scope, undefined, call)
       const flight = free ? depart(scope, call) : await turn(scope, call)
+      let told = false
       try {
         const response = await send()
-        learn(scope, flight, response)
+        let readings = readQuota(response.headers, response.status, Date.now(), call.peek)
+        if (readings instanceof Promise) readings = await readings.catch(() => [])
+        told = readings.length > 0
+        learn(scope, call, flight, response, readings)
         return response
       } finally {
-        arrive(scope, flight)
+        if (!told) scope.ledger.spend(flight.cost)
+        land(scope, flight)
+        wakeNext(scope)
       }
     },
-    limits: () => [...scopes].map(([name, scope]) => stateOf(name, scope)),
+    limits: () => [...scopes].flatMap(([name, scope]) => statesOf(name, scope, declared)),
   }
 
-  function created(name: string): Scope {
-    const scope: Scope = {
-      gate: createGate(),
-      queue: createQueue(),
-      flights: new Set(),
-      probe: undefined,
-      spreading: false,
-      nextAt: 0,
+  function scopeOf(name: string): Scope {
+    let scope = scopes.get(name)
+    if (scope) return scope
+    if (scopes.size >= sweepAt) {
+      // Never one that is closed: it would open early.
+      const now = performance.now()
+      for (const [other, { flights, queue, gate }] of scopes)
+        if (!flights.size && !queue.length && gate.until <= now) scopes.delete(other)
+      sweepAt = Math.max(MOST_SCOPES, scopes.size * 2)
     }
-    if (scopes.size >= MOST_SCOPES)
-      for (const [other, { flights, queue }] of scopes) if (!flights.size && !queue.length) scopes.delete(other)
+    scope = createScope(createQueue(), createDeclared(declared), careful ? COLD : NEVER)
     scopes.set(name, scope)
     return scope
   }
 
   async function turn(scope: Scope, call: LimitedCall): Promise<Flight> {
-    const waiter: Waiter = { call, lookedAt: performance.now(), wake: () => {} }
+    const since = performance.now()
+    const waiter: Waiter = { call, queued: false, lookedAt: since, wake: () => {} }
     let told: WaitReason | undefined
     try {
       for (;;) {
         call.signal.throwIfAborted()
         waiter.lookedAt = performance.now()
         scope.queue.add(waiter)
-        const held = hold(scope, waiter)
+        const held = hold(scope, waiter, call)
         if (!held) {
           scope.queue.remove(waiter)
           return depart(scope, call)
         }
-        refuseIfTooLong(scope, call, held)
+        const refusal = tooLong(scope, call, held, since, maxQueue)
+        if (refusal) throw refusal
         if (told !== held.reason) call.waiting(held.reason, held.duration)
         told = held.reason
         await scope.queue.sleep(waiter, held.duration)
@@ -94,79 +105,119 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
     }
   }
 
-  /** Why a call may not leave now. A duration of Infinity ends when another call does. */
-  function hold(scope: Scope, waiter: Waiter | undefined): { reason: WaitReason; duration: number } | undefined {
+  function hold(scope: Scope, waiter: Waiter | undefined, { cost = 1 }: LimitedCall): Hold | undefined {
     const now = performance.now()
-    if (scope.gate.until > now) return { reason: 'gate', duration: scope.gate.until - now }
-    const busy = scope.probe || scope.flights.size >= concurrency
-    if (busy) forgetLost(scope, now)
-    if (scope.probe) return { reason: 'probe', duration: Number.POSITIVE_INFINITY }
-    const full = scope.flights.size >= concurrency
-    if (full || scope.queue.first(now) !== waiter)
-      return { reason: full ? 'concurrency' : 'spacing', duration: Number.POSITIVE_INFINITY }
-    if (scope.nextAt > now) return { reason: 'spacing', duration: scope.nextAt - now }
+    const { gate, queue, ledger, pace } = scope
+    const until = (reason: WaitReason, at: number, more?: object) => ({
+      reason,
+      duration: at > now ? at - now : NEVER,
+      ...more,
+    })
+    if (gate.until > now) return until('gate', gate.until)
+    if (queue.first(now) !== waiter) return until('queue', 0)
+    const full = () => scope.air >= scope.cap || scope.flights.size >= concurrent
+    if (full()) forgetLost(scope, now)
+    if (full()) return until(scope.cap === 1 ? 'probe' : 'concurrency', 0)
+    if (!careful) return undefined
+    const quota = ledger.short(now, scope.inFlight, cost)
+    if (quota) {
+      // Used up, not only promised to others: whoever comes first after the reset asks how much there is now.
+      if (quota.remaining < cost) begin(scope, 1)
+      return until('quota', quota.resetAt, { policy: quota.reading.policy })
+    }
+    const freeAt = scope.declared.freeAt(cost)
+    if (freeAt > now) return until('declared', freeAt)
+    if (pace.left < Math.min(cost, pace.limit) && pace.opensAt > now) return until('pace', pace.opensAt)
     return undefined
   }
 
   function depart(scope: Scope, call: LimitedCall): Flight {
     const now = performance.now()
-    const flight = { epoch: scope.gate.epoch, endsAt: now + call.timeout }
-    scope.flights.add(flight)
-    if (scope.gate.recovering) scope.probe = flight
-    if (scope.gate.recovering || scope.spreading) scope.nextAt = now + spacing
-    scope.spreading &&= scope.queue.length > 0
+    const { pace, flights, queue, gate, ledger } = scope
+    const { cost = 1 } = call
+    const idle = !flights.size && !queue.length
+    if (idle) {
+      ledger.rest(now)
+      if (scope.cap > 1) scope.cap = Math.max(scope.cap, COLD)
+    }
+    const before = scope.window
+    const window = pace.depart(now, cost, idle)
+    scope.window = window
+    if (window !== before && pace.window && !idle && scope.cap > 1) begin(scope, spread(scope))
+    scope.declared.depart(now, cost)
+    const flight = { epoch: gate.epoch, round: scope.round, window, cost, leftAt: now, endsAt: now + call.timeout }
+    flights.add(flight)
+    scope.air++
+    scope.inFlight += cost
     wakeNext(scope)
     return flight
   }
 
-  function learn(scope: Scope, flight: Flight, response: Response): void {
+  function learn(
+    scope: Scope,
+    call: LimitedCall,
+    flight: Flight,
+    response: Response,
+    readings: readonly QuotaReading[],
+  ) {
+    const now = performance.now()
     const { status, headers } = response
-    const hint = status < 400 ? undefined : waitHint(headers)
-    const verdict = classify(response, defaultRetry.statusCodes)
-    if (verdict === 'throttled' || (verdict === 'transient' && hint !== undefined))
-      scope.gate.close({ hint, status, epoch: flight.epoch, now: performance.now() })
-    else if (flight.epoch === scope.gate.epoch) {
-      scope.spreading ||= scope.gate.recovering
-      scope.gate.open()
+    const { gate, ledger, pace } = scope
+    const counted = readings.some(({ remaining, unit }) => remaining !== undefined && unit === 'requests')
+    ledger.read(readings, flight.leftAt, now)
+    scope.told ||= counted
+
+    let hint = call.refused?.() ?? (status < 400 ? undefined : waitHint(headers))
+    const verdict = call.refused?.() === undefined ? classify(response, defaultRetry.statusCodes) : 'throttled'
+    const fresh = flight.epoch === gate.epoch
+    if (verdict === 'throttled' || (verdict === 'transient' && hint !== undefined)) {
+      const exhausted = readings.filter(({ remaining }) => remaining === 0)
+      hint ??= Math.max(...exhausted.map(({ resetAfter = 0 }) => resetAfter), 0) || undefined
+      if (fresh) gate.refusals++
+      let until = hint === undefined && careful ? undefined : closedUntil(gate, hint ?? 0, now)
+      if (careful && fresh && !exhausted.length && verdict === 'throttled') {
+        const own = pace.refused(flight.window, now, until)
+        until ??= own
+      }
+      close(scope, until ?? 0, status, fresh)
+    } else {
+      pace.accepted(flight.window, flight.cost)
+      scope.trip += (now - flight.leftAt - scope.trip) / (scope.trip ? 8 : 1)
+      if (fresh) gate.refusals = 0
+      if (flight.round === scope.round) grow(scope, counted)
     }
+    if (share && (readings.length || gate.until > now))
+      share.tell(call.scope, {
+        at: Date.now(),
+        readings,
+        ...(gate.until > now && { retryAt: Date.now() + gate.until - now, status: gate.status! }),
+      })
   }
 
-  function arrive(scope: Scope, flight: Flight): void {
-    scope.flights.delete(flight)
-    if (scope.probe === flight) scope.probe = undefined
-    wakeNext(scope)
+  /** Twenty calls refused by one limit are one refusal: only the first of those that left since begins a new round. */
+  function close(scope: Scope, until: number, status: number | undefined, fresh = until > scope.gate.until): void {
+    const { gate } = scope
+    if (fresh) gate.epoch++
+    gate.until = Math.max(gate.until, until)
+    gate.status = status
+    scope.told = true
+    if (fresh) begin(scope, 1)
+  }
+
+  /** From here on, so many may be in flight; more as they come back. */
+  function begin(scope: Scope, cap: number): void {
+    if (scope.cap === 1 && !scope.air) return
+    scope.round++
+    scope.air = 0
+    scope.cap = cap
+  }
+
+  function grow(scope: Scope, counted: boolean): void {
+    if (scope.told) scope.cap = counted && scope.cap === 1 ? COLD : scope.cap + 1
+    else if (++scope.arrived >= COLD) scope.cap = Math.max(scope.cap, WARM)
   }
 
   function wakeNext(scope: Scope): void {
     scope.queue.first(performance.now())?.wake()
-  }
-}
-
-function refuseIfTooLong(scope: Scope, call: LimitedCall, held: { reason: WaitReason; duration: number }): void {
-  const left = Math.min(call.maxWait, call.deadlineAt - performance.now())
-  if (Number.isFinite(held.duration) && held.duration > left)
-    throw new RateLimitError({
-      retryAfter: held.duration,
-      scope: call.scope,
-      status: scope.gate.status,
-      reason: `the server refuses more requests for now (status ${scope.gate.status})`,
-    })
-}
-
-function forgetLost(scope: Scope, now: number): void {
-  for (const flight of scope.flights) {
-    if (flight.endsAt + 1000 > now) continue
-    scope.flights.delete(flight)
-    if (scope.probe === flight) scope.probe = undefined
-  }
-}
-
-function stateOf(name: string, scope: Scope): LimitState {
-  const left = scope.gate.until - performance.now()
-  return {
-    scope: name,
-    inFlight: scope.flights.size,
-    waiting: scope.queue.length,
-    ...(left > 0 && { retryAt: Date.now() + left }),
   }
 }

@@ -7,11 +7,12 @@ const LOOK = 1000
 /** A call that waits its turn. */
 export interface Waiter {
   readonly call: LimitedCall
+  queued: boolean
   lookedAt: number
   wake: () => void
 }
 
-/** First come, first served, by the order in which the requests were made. */
+/** By priority; within one, first come, first served, by the order in which the requests were made. */
 export interface Queue {
   readonly length: number
   first(now: number): Waiter | undefined
@@ -28,17 +29,19 @@ export function createQueue(): Queue {
       return waiters.length
     },
     first(now) {
-      while (waiters[0] && now - waiters[0].lookedAt > 3 * LOOK) waiters.shift()
+      while (waiters[0] && now - waiters[0].lookedAt > 3 * LOOK) waiters.shift()!.queued = false
       return waiters[0]
     },
     add(waiter) {
+      if (waiter.queued) return
+      waiter.queued = true
       let place = waiters.length
-      while (place > 0 && waiters[place - 1]!.call.order > waiter.call.order) place--
-      if (waiters[place - 1] !== waiter) waiters.splice(place, 0, waiter)
+      while (place > 0 && before(waiter.call, waiters[place - 1]!.call)) place--
+      waiters.splice(place, 0, waiter)
     },
     remove(waiter) {
-      const place = waiters.indexOf(waiter)
-      if (place >= 0) waiters.splice(place, 1)
+      if (waiter.queued) waiters.splice(waiters.indexOf(waiter), 1)
+      waiter.queued = false
     },
     sleep(waiter, duration) {
       const { signal } = waiter.call
@@ -55,4 +58,10 @@ export function createQueue(): Queue {
       })
     },
   }
+}
+
+function before(one: LimitedCall, other: LimitedCall): boolean {
+  const { priority = 0 } = one
+  const { priority: others = 0 } = other
+  return priority === others ? one.order < other.order : priority > others
 }

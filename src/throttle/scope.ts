@@ -1,17 +1,89 @@
-import type { AuthStrategy } from '../types.ts'
+import type { WaitReason } from '../types.ts'
+import type { Declared } from './declared.ts'
+import { createGate, type Gate } from './gate.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+import { createPace, type Pace } from './pace.ts'
+import type { Queue } from './queue.ts'
 
-const ids = new WeakMap<AuthStrategy, string>()
-let next = 1
+// Calls in flight to a scope of which nothing is known: until the first have come back, and until the server told more.
+export const COLD = 16
+export const WARM = 40
 
-/** Quota scope: origin and identities. A strategy without a name gets an opaque one, never one made of its credentials. */
-export function scopeOf(origin: string, strategies: readonly AuthStrategy[]): string {
-  let scope = origin
-  for (const strategy of strategies) scope += ` ${identityOf(strategy)}`
-  return scope
+/** Calls with one set of credentials to one origin: what a server limits. */
+export interface Scope {
+  readonly gate: Gate
+  readonly queue: Queue
+  readonly ledger: Ledger
+  readonly pace: Pace
+  readonly declared: Declared
+  readonly flights: Set<Flight>
+  /** What they cost together. */
+  inFlight: number
+  /** A header or a refusal told of limits. */
+  told: boolean
+  /** Calls of this round that may be in flight, and that are. Each closing begins a round with one call, which asks. */
+  cap: number
+  air: number
+  round: number
+  /** Answers, as long as nothing is known. */
+  arrived: number
+  /** The pace's window of the last departure. */
+  window: number
+  /** Milliseconds from departure to answer, smoothed. */
+  trip: number
 }
 
-function identityOf(strategy: AuthStrategy): string {
-  if (strategy.identity) return strategy.identity
-  if (!ids.has(strategy)) ids.set(strategy, `#${next++}`)
-  return ids.get(strategy) as string
+/** A call on its way. */
+export interface Flight {
+  /** Closings of the gate before it: it tells nothing new after the next. */
+  readonly epoch: number
+  readonly round: number
+  readonly window: number
+  readonly cost: number
+  readonly leftAt: number
+  /** Nobody waits for it any longer, even if it was never heard of again. */
+  readonly endsAt: number
+}
+
+/** Why a call may not leave now. A duration of Infinity ends when another call does. */
+export interface Hold {
+  readonly reason: WaitReason
+  readonly duration: number
+  /** The quota that is used up. */
+  readonly policy?: string
+}
+
+export function createScope(queue: Queue, declared: Declared, cap: number): Scope {
+  return {
+    gate: createGate(),
+    queue,
+    ledger: createLedger(),
+    pace: createPace(),
+    declared,
+    flights: new Set(),
+    inFlight: 0,
+    told: false,
+    cap,
+    air: 0,
+    round: 0,
+    arrived: 0,
+    window: 0,
+    trip: 0,
+  }
+}
+
+/** How many may begin a window at once: one, unless windows are so short that their calls would not come back within. */
+export function spread({ pace, trip }: Scope): number {
+  const part = (4 * trip) / pace.window
+  return pace.early && part < 0.5 ? 1 : Math.max(1, Math.ceil(pace.limit * part))
+}
+
+export function land(scope: Scope, flight: Flight): void {
+  if (!scope.flights.delete(flight)) return
+  if (flight.round === scope.round) scope.air--
+  scope.inFlight -= flight.cost
+}
+
+export function forgetLost(scope: Scope, now: number): void {
+  for (const flight of scope.flights) if (flight.endsAt + 1000 < now) land(scope, flight)
 }

@@ -213,7 +213,7 @@ describe('5 a clock that is wrong', () => {
 })
 
 it('1,000 at once, each with its own signature', async () => {
-  const send = createFetch({ baseUrl: swift.origin, auth: sigv4(options), concurrency: 20 })
+  const send = createFetch({ baseUrl: swift.origin, auth: sigv4(options), limits: [{ concurrent: 20 }] })
   const answers = await Promise.all(
     Array.from({ length: 1000 }, async (_, i) => {
       const response = await send(`${bucket}?max-keys=1&marker=${i}`)

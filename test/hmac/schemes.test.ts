@@ -39,7 +39,7 @@ describe('kraken', () => {
     const fetch = createFetch({
       baseUrl: origin,
       auth: kraken({ keyId: 'key', secret: documented.secret }),
-      concurrency: 1,
+      limits: [{ concurrent: 1 }],
       maxWait: 60_000,
       retry: 0,
     })

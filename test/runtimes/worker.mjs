@@ -11,7 +11,7 @@ export default {
     shared ??= createClient({
       baseUrl: env.BASE,
       auth: apiKey({ name: 'X-API-Key', value: 'key' }),
-      concurrency: 2,
+      limits: [{ concurrent: 2 }],
       timeout: 2000,
       retry: { limit: 1 },
     })

@@ -27,7 +27,7 @@ const refused = async () => new Response('', { status: 429, headers: { 'retry-af
 const lost = () => new Promise<Response>(() => {})
 
 it('a slot whose request was stopped without a word is free again after its time', async () => {
-  const limiter = createLimiter({ concurrency: 1 })
+  const limiter = createLimiter({ limits: [{ concurrent: 1 }] })
   void limiter.run(call(), lost)
   const next = limiter.run(call(), ok)
   await vi.advanceTimersByTimeAsync(4000)
@@ -58,7 +58,7 @@ it('a waiter that was stopped without a word does not block those behind it', as
 })
 
 it('a waiter taken for lost takes its place again when it comes back', async () => {
-  const limiter = createLimiter({ concurrency: 1 })
+  const limiter = createLimiter({ limits: [{ concurrent: 1 }] })
   let release = (_: Response) => {}
   const first = limiter.run(
     call({ timeout: Number.POSITIVE_INFINITY }),
@@ -74,7 +74,7 @@ it('a waiter taken for lost takes its place again when it comes back', async () 
 })
 
 it('a retried call leaves before those that were made after it', async () => {
-  const limiter = createLimiter({ concurrency: 1 })
+  const limiter = createLimiter({ limits: [{ concurrent: 1 }] })
   const left: number[] = []
   const send = (name: number) => async () => {
     left.push(name)

@@ -9,7 +9,7 @@ export interface BitfinexOptions extends KeyOptions {
 /**
  * Bitfinex, version 2: HMAC-SHA384 over path, nonce and content.
  *
- * The server refuses a nonce that arrives after a higher one: set `concurrency: 1`.
+ * The server refuses a nonce that arrives after a higher one: set `limits: [{ concurrent: 1 }]`.
  * @throws LatchkeyError `invalid_option`; CredentialError `credential_invalid`
  */
 export function bitfinex({ nonce = 'increasing-us', ...key }: BitfinexOptions): AuthStrategy {

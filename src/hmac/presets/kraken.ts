@@ -9,7 +9,7 @@ export interface KrakenOptions extends KeyOptions {
 /**
  * Kraken: HMAC-SHA512 over path and hash of nonce and form; the nonce is a form parameter, the secret base64.
  *
- * The server refuses a nonce that arrives after a higher one: set `concurrency: 1`, or a nonce window on the key.
+ * The server refuses a nonce that arrives after a higher one: set `limits: [{ concurrent: 1 }]`, or a nonce window on the key.
  * @throws LatchkeyError `invalid_option`; CredentialError `credential_invalid`
  */
 export function kraken({ nonce = 'increasing-ms', ...key }: KrakenOptions): AuthStrategy {

@@ -1,0 +1,36 @@
+/** A limit that the user knows: so many requests in any such time, in milliseconds, or so many in flight. */
+export type Limit = { readonly requests: number; readonly per: number } | { readonly concurrent: number }
+
+/** Keeps what was declared: no time of that length sees more departures. All instants are readings of `performance.now()`. */
+export interface Declared {
+  /** When a call of this cost may leave. */
+  freeAt(cost: number): number
+  depart(now: number, cost: number): void
+}
+
+export function createDeclared(limits: readonly Limit[]): Declared {
+  const rates = limits.flatMap((limit) => ('per' in limit ? { ...limit, left: [] as number[], next: 0 } : []))
+  return {
+    freeAt(cost) {
+      let at = 0
+      for (const { requests, per, left, next } of rates) {
+        // The departure that this one replaces, so many before.
+        const replaced = left[(next + Math.min(cost, requests) - 1) % requests]
+        if (replaced !== undefined) at = Math.max(at, replaced + per)
+      }
+      return at
+    },
+    depart(now, cost) {
+      for (const rate of rates)
+        for (let i = Math.min(cost, rate.requests); i > 0; i--) {
+          rate.left[rate.next] = now
+          rate.next = (rate.next + 1) % rate.requests
+        }
+    },
+  }
+}
+
+/** The fewest that may be in flight. */
+export function concurrentOf(limits: readonly Limit[]): number {
+  return Math.min(...limits.map((limit) => ('concurrent' in limit ? limit.concurrent : Number.POSITIVE_INFINITY)))
+}

@@ -1,0 +1,87 @@
+import { RateLimitError } from '../errors.ts'
+import type { LimitedCall, LimitState } from '../types.ts'
+import type { Limit } from './declared.ts'
+import type { Hold, Scope } from './scope.ts'
+
+/** The refusal of a call that would wait longer than its caller accepts. */
+export function tooLong(
+  scope: Scope,
+  call: LimitedCall,
+  held: Hold,
+  since: number,
+  maxQueue: number,
+): RateLimitError | undefined {
+  const now = performance.now()
+  const { gate, queue, declared, told } = scope
+  const { reason, duration } = held
+  // Who waits behind others, for a limit that is known, has waited for it all the time.
+  const limited = told || declared.freeAt(1) > 0
+  const wait = Number.isFinite(duration) ? duration : 0
+  const waited = limited ? now - since : 0
+  const full = queue.length > maxQueue
+  if (!full && wait + waited <= call.maxWait && now + wait <= call.deadlineAt) return undefined
+  return new RateLimitError({
+    retryAfter: wait || 1000,
+    scope: call.scope,
+    status: gate.status,
+    policy: held.policy,
+    reason: full ? `${maxQueue} calls wait already` : WHY[reason].replace('$', `${gate.status}`),
+  })
+}
+
+const WHY: Record<Hold['reason'], string> = {
+  gate: 'the server refuses more requests for now (status $)',
+  probe: 'the server refused, and one request tries again',
+  concurrency: 'as many requests as allowed are in flight',
+  quota: "the server's quota is used up",
+  declared: 'the declared limit is used up',
+  pace: 'the server refused more in this time',
+  queue: 'too many others wait for the same limit',
+}
+
+/** One state for each policy of a scope; one without a policy where none is known. */
+export function statesOf(name: string, scope: Scope, limits: readonly Limit[]): LimitState[] {
+  const now = performance.now()
+  const instant = (at: number) => Date.now() + at - now
+  const { gate, ledger, pace, flights, queue } = scope
+  const state = {
+    scope: name,
+    inFlight: flights.size,
+    waiting: queue.length,
+    ...(gate.until > now && { retryAt: instant(gate.until) }),
+  }
+  const states: LimitState[] = [...ledger.quotas.values()].map(({ reading, remaining, resetAt }) => {
+    const { policy, partition, unit, limit, source } = reading
+    return {
+      ...state,
+      policy,
+      ...(partition !== undefined && { partition }),
+      unit,
+      ...(limit !== undefined && { limit }),
+      remaining: Math.max(0, remaining),
+      resetAt: instant(resetAt),
+      source,
+    }
+  })
+  if (Number.isFinite(pace.limit))
+    states.push({
+      ...state,
+      policy: 'learned',
+      unit: 'requests',
+      limit: pace.limit,
+      remaining: pace.left,
+      resetAt: instant(pace.opensAt),
+      window: pace.window,
+      source: 'learned',
+    })
+  for (const limit of limits)
+    states.push({
+      ...state,
+      policy: 'declared',
+      ...('per' in limit
+        ? { unit: 'requests', limit: limit.requests, window: limit.per }
+        : { unit: 'concurrent-requests', limit: limit.concurrent }),
+      source: 'declared',
+    })
+  return states.length ? states : [state]
+}
