@@ -1,6 +1,7 @@
+import type { RateLimitError } from '../errors.ts'
 import { classify, defaultRetry } from '../retry/classify.ts'
 import { waitHint } from '../retry/hint.ts'
-import type { LimitedCall, Limiter, WaitReason } from '../types.ts'
+import type { Awaitable, LimitedCall, Limiter, WaitReason } from '../types.ts'
 import { concurrentOf, createDeclared, type Limit } from './declared.ts'
 import { closedUntil } from './gate.ts'
 import { type QuotaReading, type ReadQuota, readQuota as readHeaderFields } from './header-fields.ts'
@@ -26,6 +27,25 @@ const NEVER = Number.POSITIVE_INFINITY
 
 /** The limiter every client has: it holds calls back while the server would refuse them, and learns when that is. */
 export function createLimiter(options: LimiterOptions = {}): Limiter {
+  const { run, limits } = createScopes(options)
+  return { run, limits }
+}
+
+/** The limiter and the steps it is made of, for those that share scopes. */
+export interface Scopes extends Required<Limiter> {
+  scopeOf(name: string): Scope
+  /** Why a call may not leave now. */
+  hold(scope: Scope, waiter: Waiter | undefined, call: LimitedCall): Hold | undefined
+  depart(scope: Scope, call: LimitedCall): Flight
+  read(response: Response, call: LimitedCall): Awaitable<readonly QuotaReading[]>
+  learn(scope: Scope, call: LimitedCall, flight: Flight, response: Response, readings: readonly QuotaReading[]): void
+  /** It is back, or will never be. */
+  settle(scope: Scope, flight: Flight, told: boolean): void
+  /** Set where the call would wait longer than its caller accepts. */
+  refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): RateLimitError | undefined
+}
+
+export function createScopes(options: LimiterOptions): Scopes {
   const { limits = [], readQuota = readHeaderFields, maxQueue = 100_000, share } = options
   const careful = limits !== 'none'
   const declared = careful ? limits : []
@@ -49,18 +69,38 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
       let told = false
       try {
         const response = await send()
-        let readings = readQuota(response.headers, response.status, Date.now(), call.peek)
-        if (readings instanceof Promise) readings = await readings.catch(() => [])
+        let readings = read(response, call)
+        if (readings instanceof Promise) readings = await readings
         told = readings.length > 0
         learn(scope, call, flight, response, readings)
         return response
       } finally {
-        if (!told) scope.ledger.spend(flight.cost)
-        land(scope, flight)
-        wakeNext(scope)
+        settle(scope, flight, told)
       }
     },
+    scopeOf,
+    hold,
+    depart,
+    read,
+    learn,
+    settle,
+    refusal,
     limits: () => [...scopes].flatMap(([name, scope]) => statesOf(name, scope, declared)),
+  }
+
+  function read({ headers, status }: Response, { peek }: LimitedCall): Awaitable<readonly QuotaReading[]> {
+    const readings = readQuota(headers, status, Date.now(), peek)
+    return readings instanceof Promise ? readings.catch(() => []) : readings
+  }
+
+  function settle(scope: Scope, flight: Flight, told: boolean): void {
+    if (!told) scope.ledger.spend(flight.cost)
+    land(scope, flight)
+    wakeNext(scope)
+  }
+
+  function refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): RateLimitError | undefined {
+    return tooLong(scope, call, held, since, maxQueue)
   }
 
   function scopeOf(name: string): Scope {
@@ -92,8 +132,8 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
           scope.queue.remove(waiter)
           return depart(scope, call)
         }
-        const refusal = tooLong(scope, call, held, since, maxQueue)
-        if (refusal) throw refusal
+        const error = refusal(scope, call, held, since)
+        if (error) throw error
         if (told !== held.reason) call.waiting(held.reason, held.duration)
         told = held.reason
         await scope.queue.sleep(waiter, held.duration)
@@ -115,7 +155,7 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
     })
     if (gate.until > now) return until('gate', gate.until)
     if (queue.first(now) !== waiter) return until('queue', 0)
-    const full = () => scope.air >= scope.cap || scope.flights.size >= concurrent
+    const full = () => scope.air >= scope.cap || scope.flights.size + scope.elsewhere >= concurrent
     if (full()) forgetLost(scope, now)
     if (full()) return until(scope.cap === 1 ? 'probe' : 'concurrency', 0)
     if (!careful) return undefined
@@ -135,7 +175,7 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
     const now = performance.now()
     const { pace, flights, queue, gate, ledger } = scope
     const { cost = 1 } = call
-    const idle = !flights.size && !queue.length
+    const idle = !scope.elsewhere && !flights.size && !queue.length
     if (idle) {
       ledger.rest(now)
       if (scope.cap > 1) scope.cap = Math.max(scope.cap, COLD)

@@ -48,16 +48,19 @@ describe('limiters that nobody here wrote', () => {
     }
   })
 
-  // Windows of two seconds: ideal are four of them.
-  it.concurrent.each<[name: string, start: () => Promise<string>, source: string]>([
-    ['express-rate-limit, draft-6', () => expressLimiter('draft-6', 20, 2000), 'ratelimit-remaining'],
-    ['express-rate-limit, draft-7', () => expressLimiter('draft-7', 20, 2000), 'ratelimit'],
-    ['express-rate-limit, draft-8', () => expressLimiter('draft-8', 20, 2000), 'ratelimit'],
-    ['express-rate-limit, legacy', () => expressLimiter('legacy', 20, 2000), 'x-ratelimit-remaining'],
-    ['@fastify/rate-limit', () => fastifyLimiter(false, 20, 2000), 'x-ratelimit-remaining'],
-    ['@fastify/rate-limit, draft', () => fastifyLimiter(true, 20, 2000), 'ratelimit-remaining'],
-  ])('T8 %s: a batch comes through', async (_, start, source) => {
-    const limits = await batch(await start(), 80, 8)
-    expect(limits).toEqual([expect.objectContaining({ limit: 20, source, unit: 'requests' })])
+  it('T8 a batch comes through each of them', async () => {
+    const servers: [start: Promise<string>, source: string][] = [
+      [expressLimiter('draft-6', 20, 2000), 'ratelimit-remaining'],
+      [expressLimiter('draft-7', 20, 2000), 'ratelimit'],
+      [expressLimiter('draft-8', 20, 2000), 'ratelimit'],
+      [expressLimiter('legacy', 20, 2000), 'x-ratelimit-remaining'],
+      [fastifyLimiter(false, 20, 2000), 'x-ratelimit-remaining'],
+      [fastifyLimiter(true, 20, 2000), 'ratelimit-remaining'],
+    ]
+    // Four windows at the best.
+    const limits = await Promise.all(servers.map(async ([start]) => batch(await start, 80, 8)))
+    expect(limits).toEqual(
+      servers.map(([, source]) => [expect.objectContaining({ limit: 20, source, unit: 'requests' })]),
+    )
   })
 })
