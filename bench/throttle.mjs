@@ -2,6 +2,7 @@
 // success, calls given up. Nobody is told the limit but bottleneck.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { Octokit } from '@octokit/core'
 import { throttling } from '@octokit/plugin-throttling'
 import axios from 'axios'
@@ -15,15 +16,10 @@ import { median } from './compare.mjs'
 const CALLS = 400
 const LATENCY = 20
 
-if (process.send) serve()
-else await main()
-
 // ---- the server ----
 
-async function serve() {
-  const { createServer } = await import('node:http')
-  const latency = Number(process.argv[3])
-  const limit = LIMITS[process.argv[2]]?.()
+function serve(name, latency) {
+  const limit = LIMITS[name]?.()
   const counts = { ok: 0, refused: 0, most: 0 }
   let inFlight = 0
   const server = createServer((_, response) => {
@@ -87,7 +83,7 @@ const structured = (ok, limit, remaining, reset) => ({
 })
 
 // What each allows at the best: the last call of 400 leaves then.
-var LIMITS = {
+const LIMITS = {
   'bucket 50/s, burst 10, headers': () => bucket(50, 10, fields),
   'bucket 50/s, burst 10, headers in whole seconds': () => bucket(50, 10, wholeSeconds),
   'window 100 per 2 s, headers': () => fixedWindow(100, 2000, fields),
@@ -98,11 +94,11 @@ var LIMITS = {
 
 // ---- the clients ----
 
-function clients(origin, limits) {
+function clients(origin) {
   const auth = apiKey({ name: 'X-API-Key', value: 'key' })
   return {
     latchkey: () => {
-      const client = createClient({ baseUrl: origin, auth, limits: limits ?? [] })
+      const client = createClient({ baseUrl: origin, auth })
       return () => client.get('')
     },
     ky: () => {
@@ -127,7 +123,13 @@ function clients(origin, limits) {
     'bottleneck, told the limit': (name) => {
       const limiter = new Bottleneck(
         name.startsWith('bucket')
-          ? { reservoir: 10, reservoirIncreaseAmount: 10, reservoirIncreaseInterval: 250, reservoirIncreaseMaximum: 10, minTime: 0 }
+          ? {
+              reservoir: 10,
+              reservoirIncreaseAmount: 10,
+              reservoirIncreaseInterval: 250,
+              reservoirIncreaseMaximum: 10,
+              minTime: 0,
+            }
           : { reservoir: 100, reservoirRefreshAmount: 100, reservoirRefreshInterval: 2000 },
       )
       const once = async () => {
@@ -161,33 +163,48 @@ async function main() {
 }
 
 /** A new server and a new client, so that nobody knows anything. */
-async function batch(name, client, { latency = LATENCY, limits, rounds = 1, face } = {}) {
-  const server = fork(new URL(import.meta.url), [name, String(latency)])
+async function batch(name, client) {
+  const server = await served(name, LATENCY)
   try {
-    const [{ port }] = await once(server, 'message')
-    const origin = `http://127.0.0.1:${port}/`
-    const times = []
-    for (let round = 0; round < rounds; round++) {
-      const call = face?.(origin) ?? clients(origin, limits)[client](name)
-      const start = performance.now()
-      let done = 0
-      const progress = setInterval(() => show(`  ${client}: ${done}/${CALLS} after ${Math.round((performance.now() - start) / 1000)} s`), 1000)
-      const one = () => call().then((response) => response.text?.()).then(() => done++, () => done++)
-      await Promise.race([
-        Promise.all(Array.from({ length: CALLS }, one)),
-        new Promise((resolve) => setTimeout(resolve, 120_000).unref()),
-      ])
-      clearInterval(progress)
-      show('')
-      times.push(performance.now() - start)
-    }
-    const counted = once(server, 'message')
-    server.send('counts')
-    const [counts] = await counted
-    return { time: median(times), times, ...counts }
+    const call = clients(server.origin)[client](name)
+    return { time: await timed(call, CALLS, client), ...(await server.counts()) }
   } finally {
-    server.disconnect()
+    server.stop()
   }
+}
+
+async function served(name, latency) {
+  const server = fork(new URL(import.meta.url), ['serve', name, String(latency)])
+  const [{ port }] = await once(server, 'message')
+  return {
+    origin: `http://127.0.0.1:${port}/`,
+    stop: () => server.disconnect(),
+    async counts() {
+      const counted = once(server, 'message')
+      server.send('counts')
+      return (await counted)[0]
+    },
+  }
+}
+
+/** Milliseconds until all are answered or given up. */
+async function timed(call, calls, client) {
+  const start = performance.now()
+  let done = 0
+  const one = async () => {
+    await call()
+      .then((response) => response.text?.())
+      .catch(() => {})
+    done++
+  }
+  const progress = setInterval(() => show(`  ${client}: ${done} of ${calls}`), 500)
+  await Promise.race([
+    Promise.all(Array.from({ length: calls }, one)),
+    new Promise((end) => setTimeout(end, 120_000).unref()),
+  ])
+  clearInterval(progress)
+  show('')
+  return performance.now() - start
 }
 
 function show(text) {
@@ -196,37 +213,54 @@ function show(text) {
 
 // ---- caution must not cost those who need none ----
 
+/** By turns on one server, each round with new clients. A round trip is what 40 calls at once take of ky, the machine's part included. */
 async function unlimited() {
-  console.log(`\n${CALLS} calls at once, no limit`)
-  const rounds = 15
   const auth = apiKey({ name: 'X-API-Key', value: 'key' })
+  const headers = { 'X-API-Key': 'key' }
+  const faces = {
+    'one round trip': (origin) => clients(origin).ky(),
+    ky: (origin) => clients(origin).ky(),
+    latchkey: (origin) => clients(origin).latchkey(),
+    "latchkey, limits: 'none'": (origin) => {
+      const client = createClient({ baseUrl: origin, auth, limits: 'none' })
+      return () => client.get('')
+    },
+    createFetch: (origin) => {
+      const fetch = createFetch({ baseUrl: origin, auth })
+      return () => fetch(origin)
+    },
+    "createFetch, limits: 'none'": (origin) => {
+      const fetch = createFetch({ baseUrl: origin, auth, limits: 'none' })
+      return () => fetch(origin)
+    },
+    fetch: (origin) => () => fetch(origin, { headers }),
+  }
   for (const latency of [0, 20, 50]) {
-    const measured = {}
-    for (const [name, face] of Object.entries({
-      ky: (origin) => {
-        const client = ky.create({ headers: { 'X-API-Key': 'key' } })
-        return () => client.get(origin)
-      },
-      latchkey: (origin) => {
-        const client = createClient({ baseUrl: origin, auth })
-        return () => client.get('')
-      },
-      'latchkey, createFetch': (origin) => {
-        const fetch = createFetch({ baseUrl: origin, auth })
-        return () => fetch(origin)
-      },
-      "latchkey, limits: 'none'": (origin) => {
-        const client = createClient({ baseUrl: origin, auth, limits: 'none' })
-        return () => client.get('')
-      },
-    })) {
-      const { times, most } = await batch('', name, { latency, rounds: rounds + 2, face })
-      measured[name] = median(times.slice(2))
-      const trips = latency ? `  ${(measured[name] / (latency + 1)).toFixed(1)} round trips` : ''
-      const aim = name === 'ky' ? '' : latency && !name.includes('none') ? `  (aim: at most ${Math.ceil(CALLS / 40) + 1})` : '  (aim: at most 1.10 × ky)'
+    console.log(`\n${CALLS} calls at once, ${latency} ms, no limit`)
+    const server = await served('', latency)
+    const times = Object.fromEntries(Object.keys(faces).map((name) => [name, []]))
+    for (let round = -2; round < 15; round++)
+      for (const name in faces) {
+        const time = await timed(faces[name](server.origin), name === 'one round trip' ? 40 : CALLS, name)
+        if (round >= 0) times[name].push(time)
+      }
+    server.stop()
+    const medians = Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]))
+    for (const name in faces) {
+      const trips = medians[name] / medians['one round trip']
+      const careful = name === 'latchkey' || name === 'createFetch'
+      const aim =
+        latency && careful
+          ? `at most ${Math.ceil(CALLS / 40) + 1} round trips`
+          : /latchkey|create/.test(name)
+            ? 'at most 1.10 × ky'
+            : ''
       console.log(
-        `  ${String(latency).padStart(2)} ms  ${name.padEnd(26)} ${measured[name].toFixed(0).padStart(4)} ms  ${(measured[name] / measured.ky).toFixed(2)} × ky${trips}  at most ${most} in flight${aim}`,
+        `  ${name.padEnd(28)} ${medians[name].toFixed(0).padStart(4)} ms  ${(medians[name] / medians.ky).toFixed(2)} × ky  ${trips.toFixed(1).padStart(4)} round trips${aim && `  (aim: ${aim})`}`,
       )
     }
   }
 }
+
+if (process.argv[2] === 'serve') await serve(process.argv[3], Number(process.argv[4]))
+else await main()

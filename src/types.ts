@@ -248,6 +248,8 @@ export interface CredentialStore {
   subscribe?(id: string, listener: (change: { version: Version | null }) => void): () => void
   /** Get or create, atomically; goes with the record. Where absent, a session keeps a sealed JWK instead. */
   keyPair?(id: string, make: () => Promise<CryptoKeyPair>): Promise<CryptoKeyPair>
+  /** What is known beyond the traits, for a bug report: plain values, no secret, and no id of a record. Stores inside are given as stores. */
+  details?(): Awaitable<Readonly<Record<string, unknown>>>
 }
 
 /** A connected client of the `redis` package, or anything with the same `eval`. */

@@ -1,6 +1,7 @@
 // How a sealed record looks: 'LK', format, algorithm, key id, revision, IV, derivation of the key, checksum; then AES-GCM.
 import { concat, uint32, utf8 } from '../crypto/bytes.ts'
 import type { Bytes } from '../types.ts'
+import { recordKey } from './record-key.ts'
 
 const MAGIC = [0x4c, 0x4b] as const
 const FORMAT = 1
@@ -58,7 +59,7 @@ export function readEnvelope(record: Bytes): Envelope | undefined {
 
 /** What a record is bound to, so that it opens nowhere else: its header, its namespace and its id, each with its length. */
 export function associatedData(header: Bytes, namespace: string, id: string): Bytes {
-  const parts = [header, utf8(namespace), utf8(id)]
+  const parts = [header, utf8(namespace), utf8(recordKey(id))]
   return concat(uint32(...parts.map(({ length }) => length)), ...parts)
 }
 

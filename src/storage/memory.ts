@@ -1,4 +1,5 @@
 import type { CredentialStore, Entry, Lease, StoreTraits, Version } from '../types.ts'
+import { createListeners } from './listeners.ts'
 import { meetRequirements, type Requirements } from './requirements.ts'
 import { turns } from './turns.ts'
 
@@ -26,7 +27,7 @@ export function memoryStore({ requires }: { requires?: Requirements } = {}): Cre
   const entries = new Map<string, Entry>()
   const inTurn = turns(TRAITS.backend)
   const keyPairs = new Map<string, Promise<CryptoKeyPair>>()
-  const listeners = new Map<string, Set<(change: { version: Version | null }) => void>>()
+  const { tell, subscribe } = createListeners()
   let writes = 0
 
   return {
@@ -46,32 +47,21 @@ export function memoryStore({ requires }: { requires?: Requirements } = {}): Cre
     },
     async delete(id, { ifVersion } = {}) {
       const current = entries.get(id)
+      if (current && ifVersion !== undefined && current.version !== ifVersion) return 'conflict'
+      if (current || ifVersion === undefined) keyPairs.delete(id)
       if (!current) return 'absent'
-      if (ifVersion !== undefined && current.version !== ifVersion) return 'conflict'
       entries.delete(id)
-      keyPairs.delete(id)
       tell(id, null)
       return 'deleted'
     },
     lock: (id, task, options) => inTurn(id, () => task(LEASE), options),
-    subscribe(id, listener) {
-      const those = listeners.get(id) ?? new Set()
-      listeners.set(id, those.add(listener))
-      return () => {
-        those.delete(listener)
-        if (!those.size && listeners.get(id) === those) listeners.delete(id)
-      }
-    },
+    subscribe,
     keyPair(id, make) {
       const pair = keyPairs.get(id) ?? make()
       keyPairs.set(id, pair)
       pair.catch(() => keyPairs.get(id) === pair && keyPairs.delete(id))
       return pair
     },
-  }
-
-  function tell(id: string, version: Version | null): void {
-    for (const listener of listeners.get(id) ?? []) queueMicrotask(() => listener({ version }))
   }
 }
 

@@ -69,6 +69,7 @@ export function sealed(
     ...(subscribe && { subscribe: (id, listener) => subscribe.call(store, id, listener) }),
     // A store keeps key pairs as objects that cannot be exported: there are no bytes to seal.
     ...(keyPair && { keyPair: (id, make) => keyPair.call(store, id, make) }),
+    details: () => ({ wrapper: 'sealed', keys: sources.map(({ kind }) => kind), store }),
   }
 
   async function seal(id: string, value: Uint8Array): Promise<Bytes> {

@@ -17,27 +17,31 @@ export interface Patience {
 /** Milliseconds a caller waits for a lock unless it says otherwise. */
 const WAIT = 10_000
 /** Beyond it a timer would fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1
+export const LONGEST_TIMER: number = 2 ** 31 - 1
 /** Pauses between two questions, in milliseconds. */
 const FIRST_PAUSE = 1
 const LONGEST_PAUSE = 25
+
+export function patienceFor(backend: string, { wait = WAIT, signal }: LockOptions = {}): Patience {
+  return {
+    until: performance.now() + wait,
+    signal,
+    over: () =>
+      new StoreError(
+        'lock_timeout',
+        backend,
+        `The lock was held by another for ${wait} ms. Try again, or raise \`wait\`.`,
+      ),
+  }
+}
 
 /** Gives every name one task at a time, in order of arrival, among those who share what this returns. */
 export function turns(
   backend: string,
 ): <T>(name: string, task: (patience: Patience) => Promise<T>, options?: LockOptions) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
-  return (name, task, { wait = WAIT, signal } = {}) => {
-    const patience = {
-      until: performance.now() + wait,
-      signal,
-      over: () =>
-        new StoreError(
-          'lock_timeout',
-          backend,
-          `The lock was held by another for ${wait} ms. Try again, or raise \`wait\`.`,
-        ),
-    }
+  return (name, task, options) => {
+    const patience = patienceFor(backend, options)
     const before = last.get(name) ?? Promise.resolve()
     const mine = turn(before, patience).then(() => task(patience))
     // Who gave up waiting leaves the queue as it was: the next in line still waits for the holder.

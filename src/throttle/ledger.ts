@@ -13,6 +13,8 @@ export interface Quota {
   resetAt: number
   /** Calls that left before this tell of the window before. */
   since: number
+  /** When the last call left that told. */
+  toldBy: number
 }
 
 export interface Ledger {
@@ -38,11 +40,13 @@ export function createLedger(): Ledger {
       const name = `${reading.policy} ${reading.partition ?? ''} ${reading.unit}`
       const known = quotas.get(name)
       const resetAt = now + resetAfter
-      if (!known || leftAt >= known.resetAt || resetAt > known.resetAt + ROUNDING) {
-        quotas.set(name, { reading, remaining, resetAt, since: known ? Math.min(known.resetAt, leftAt) : 0 })
+      const toldBy = Math.max(leftAt, known?.toldBy ?? 0)
+      if (!known || leftAt >= known.resetAt || (leftAt >= toldBy && resetAt > known.resetAt + ROUNDING)) {
+        quotas.set(name, { reading, remaining, resetAt, since: known ? Math.min(known.resetAt, leftAt) : 0, toldBy })
       } else if (remaining <= known.remaining && leftAt >= known.since) {
         known.reading = reading
         known.remaining = remaining
+        known.toldBy = toldBy
         const rounded = resetAfter % 1000 === 0
         known.resetAt = rounded ? Math.min(known.resetAt, resetAt) : resetAt
       }

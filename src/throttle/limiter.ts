@@ -253,7 +253,7 @@ export function createScopes(options: LimiterOptions): Scopes {
   }
 
   function grow(scope: Scope, counted: boolean): void {
-    if (scope.told) scope.cap = counted && scope.cap === 1 ? COLD : scope.cap + 1
+    if (scope.told) scope.cap = counted ? Math.max(scope.cap + 1, WARM) : scope.cap + 1
     else if (++scope.arrived >= COLD) scope.cap = Math.max(scope.cap, WARM)
   }
 

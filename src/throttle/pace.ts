@@ -7,8 +7,8 @@
 const STEPS = [300, 1050, 2100, 5200, 10_300, 15_400, 30_500, 61_000]
 // Without a refusal, a measurement longer than this starts anew: an hour of calm says nothing about a burst.
 const LONGEST_COLD = 10_000
-// Clean windows between two attempts at more, at most.
-const MOST_PATIENCE = 64
+// Between two attempts at more lie at most four clean windows, or as many as take so many milliseconds.
+const CALM = 2000
 // Where windows are longer than this, nobody waits for the next one before a call has tried whether there is more in this one:
 // what was measured may have been another's share. Each refusal doubles the time until the next try.
 const LONG = 5000
@@ -76,9 +76,11 @@ export function createPace(): Pace {
   let patience = 2
   let step = 5
   let trial = false
+  let sooner = false
   let trying = false
   let gap = FIRST_GAP
   let streak = 1
+  let best = NEVER
 
   return {
     get limit() {
@@ -103,6 +105,7 @@ export function createPace(): Pace {
         previous = openedAt
         openedAt = now
         used = taken = 0
+        best = limit
         opening = learned
         number++
       }
@@ -152,7 +155,7 @@ export function createPace(): Pace {
         measured = trying = false
         plan = length ? Math.max(length, now - openedAt) : now - openedAt + nextStep(0)
         // Who was refused from the beginning has measured nothing.
-        if (taken) used = limit = taken
+        if (taken) used = limit = lowered()
       }
       if (until !== undefined && until > openedAt + plan) plan = until - openedAt
       return openedAt + plan
@@ -178,7 +181,7 @@ export function createPace(): Pace {
     judged = true
     if (!measured) {
       // Answers that came after the refusal count too.
-      if (taken) limit = taken
+      if (taken) limit = lowered()
       measured = true
       failed()
     } else if (used >= limit && ++clean >= patience) {
@@ -186,13 +189,19 @@ export function createPace(): Pace {
       if (trial && step > 2) step--
       trial = true
       clean = 0
-      if (limit < SMALL) shut = length * 0.75
+      if (sooner || limit < SMALL) shut = length * 0.75
       else limit += Math.max(1, limit >> step)
     }
   }
 
+  /** What was accepted until the refusal; where that was most of a known limit, calls may have come in bunches: then it falls by a quarter at most. */
+  function lowered(): number {
+    return length && taken > best / 2 ? Math.max(taken, Math.floor(best * 0.75)) : Math.max(1, taken)
+  }
+
   function failed(): void {
-    if (trial) patience = Math.min(MOST_PATIENCE, patience * 2)
+    if (trial) patience = Math.min(Math.max(4, CALM / length), patience * 2)
+    if (trial) sooner = !sooner
     trial = false
     step = 5
     clean = 0

@@ -91,13 +91,15 @@ export interface Batch {
   readonly calls?: number
   readonly latency?: number
   readonly seed?: number
+  /** Milliseconds by which a busy machine makes some steps late, at most. */
+  readonly noise?: number
   readonly options?: LimiterOptions
   readonly maxWait?: number
 }
 
 /** `calls` at once through one limiter to one server; refused ones come back, at most ten times. */
 export function batch(server: ModelServer, given: Batch = {}): Promise<Report> {
-  const { calls = 400, latency = 20, seed = 1, options = {}, maxWait = 60_000 } = given
+  const { calls = 400, latency = 20, seed = 1, noise = 0, options = {}, maxWait = 60_000 } = given
   return simulated(seed, async (now) => {
     const limiter = createLimiter(options)
     const log: { at: number; ok: boolean }[] = []
@@ -106,13 +108,14 @@ export function batch(server: ModelServer, given: Batch = {}): Promise<Report> {
     let givenUp = 0
     const start = now()
     const wait = (duration: number) => new Promise<void>((resolve) => void setTimeout(resolve, duration))
+    // Half the way there or back, never quite the same.
+    const half = () => wait(latency / 2 + Math.random() * latency * 0.05 + Math.random() ** 4 * noise)
     const send = async () => {
       most = Math.max(most, ++inFlight)
-      // Half the way there and half back, and never quite the same.
-      await wait(latency / 2 + Math.random() * latency * 0.05)
+      await half()
       const { ok, headers } = server(now())
       log.push({ at: now() - start, ok })
-      await wait(latency / 2 + Math.random() * latency * 0.05)
+      await half()
       inFlight--
       return new Response(null, { status: ok ? 204 : 429, headers })
     }

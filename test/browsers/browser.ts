@@ -1,0 +1,130 @@
+// Real browsers, driven from Node: Chromium over CDP and Firefox over BiDi by puppeteer-core, WebKitGTK over WebDriver.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { launch, type Page } from 'puppeteer-core'
+import { freePorts } from '../servers/ports.ts'
+
+export type BrowserName = 'chromium' | 'firefox'
+
+/** What a page is asked: a function that is sent as text, so it may use nothing from around it, and JSON. */
+export interface Tab {
+  evaluate<Given extends unknown[], Result>(
+    task: (...given: Given) => Result,
+    ...given: Given
+  ): Promise<Awaited<Result>>
+}
+
+export interface RunningBrowser {
+  readonly name: BrowserName
+  /** The folder of the profile; start another browser on it to see what survived. */
+  readonly profile: string
+  /** A new tab; all tabs share one profile. */
+  open(url: string): Promise<Tab & { readonly page: Page }>
+  close(): Promise<void>
+  /** SIGKILL: nothing is flushed. */
+  kill(): Promise<void>
+}
+
+const CHROMIUM = '--no-sandbox --disable-gpu --disable-quic --disable-component-update --disable-sync'.split(' ')
+// Tabs that nobody sees are as quick as the one in front.
+const FIREFOX = { 'dom.min_background_timeout_value': 4, 'dom.timeout.enable_budget_timer_throttling': false }
+
+/** Starts Debian's browser without a window. The profile is a new folder, gone with `close`, unless one is given. */
+export async function startBrowser(
+  name: BrowserName,
+  { profile, preferences = {} }: { profile?: string; preferences?: Record<string, unknown> } = {},
+): Promise<RunningBrowser> {
+  const userDataDir = profile ?? mkdtempSync(join(tmpdir(), `latchkey-${name}-`))
+  const browser = await launch(
+    name === 'chromium'
+      ? {
+          browser: 'chrome',
+          executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+          args: CHROMIUM,
+          userDataDir,
+        }
+      : {
+          browser: 'firefox',
+          executablePath: process.env.FIREFOX_PATH ?? '/usr/bin/firefox-esr',
+          extraPrefsFirefox: { ...FIREFOX, ...preferences },
+          userDataDir,
+        },
+  )
+  const remove = () => profile ?? rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 })
+  return {
+    name,
+    profile: userDataDir,
+    async open(url) {
+      const page = await browser.newPage()
+      await page.goto(url)
+      return {
+        page,
+        evaluate: (task, ...given) => page.evaluate(task as never, ...(given as unknown as never[])) as never,
+      }
+    },
+    async close() {
+      await browser.close()
+      remove()
+    },
+    async kill() {
+      const process = browser.process() as ChildProcess
+      const gone = new Promise((resolve) => process.once('exit', resolve))
+      process.kill('SIGKILL')
+      await gone
+    },
+  }
+}
+
+/** WebKitGTK in a display of its own. One tab, and a profile that ends with it. */
+export async function startWebKit(url: string): Promise<Tab & { close(): Promise<void> }> {
+  const [port] = await freePorts(1)
+  const driver = spawn('xvfb-run', ['-a', 'WebKitWebDriver', `--port=${port}`, '--host=127.0.0.1'], {
+    stdio: 'ignore',
+    detached: true,
+  })
+  const stop = () => process.kill(-(driver.pid as number), 'SIGKILL')
+  try {
+    for (let tries = 0; ; tries++) {
+      if (await send('GET', '/status').catch(() => undefined)) break
+      if (tries > 100) throw new Error('WebKitWebDriver does not answer')
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    const options = { binary: '/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser', args: ['--automation'] }
+    const session = await send('POST', '/session', {
+      capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': options } },
+    })
+    const path = `/session/${(session as { sessionId: string }).sessionId}`
+    await send('POST', `${path}/timeouts`, { script: 60_000 })
+    await send('POST', `${path}/url`, { url })
+    return {
+      async evaluate(task, ...given) {
+        const script = `const done = arguments[arguments.length - 1]
+          Promise.resolve((${task})(...JSON.parse(arguments[0]))).then((value) => done({ value }), (error) => done({ error: String(error) }))`
+        const answer = await send('POST', `${path}/execute/async`, { script, args: [JSON.stringify(given)] })
+        const { value, error } = answer as { value: never; error?: string }
+        if (error !== undefined) throw new Error(error)
+        return value
+      },
+      async close() {
+        await send('DELETE', path).catch(() => {})
+        stop()
+      },
+    }
+  } catch (error) {
+    stop()
+    throw error
+  }
+
+  async function send(method: string, path: string, body?: unknown): Promise<unknown> {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      signal: AbortSignal.timeout(60_000),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    const { value } = (await answer.json()) as { value: unknown }
+    if (!answer.ok) throw new Error(JSON.stringify(value))
+    return value
+  }
+}
