@@ -38,10 +38,15 @@ export function createCell(client: RedisClient, key: string, options: { timeout:
   }
 }
 
-/** A client may keep a command for as long as it has no connection. */
+/**
+ * A client may keep a command for as long as it has no connection. In two halves: where this thread was busy all the time, the
+ * answer lies there unread, and gets its turn between them.
+ */
 function bounded<T>(work: Promise<T>, timeout: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`Redis did not answer within ${timeout} ms.`)), timeout)
+    let timer = setTimeout(() => {
+      timer = setTimeout(() => reject(new Error(`Redis did not answer within ${timeout} ms.`)), timeout / 2)
+    }, timeout / 2)
     work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

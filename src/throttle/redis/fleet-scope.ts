@@ -4,8 +4,8 @@ import { counted, load, type Members, save } from './saved.ts'
 
 // After so many writes of others in between, a process goes on with what it knows.
 const MOST_CONFLICTS = 8
-// Milliseconds to leave Redis alone after it did not answer: twice as long each time, up to the longest.
-const FIRST_PAUSE = 1000
+// Milliseconds until Redis is asked again that did not answer: twice as long each time, up to the longest.
+const FIRST_PAUSE = 100
 const LONGEST_PAUSE = 30_000
 
 /** A scope that several processes share: each step is taken on what all of them know. */
@@ -28,27 +28,25 @@ export function createFleetScope(
 ): FleetScope {
   let version = ''
   let others: Members = {}
+  /** What the common clock is ahead of `performance.now()`. */
   let offset = 0
   let fastest = Number.POSITIVE_INFINITY
   let waiting: Step[] = []
   let busy = false
-  let pause = 0
-  let awayUntil = 0
+  let away = false
+  /** Steps were taken that nobody else knows of. */
+  let untold = false
+  return { step }
 
-  return {
-    step(task, undo = () => {}) {
-      return new Promise((resolve) => {
-        let result: ReturnType<typeof task>
-        waiting.push({
-          run: () => {
-            result = task()
-          },
-          undo,
-          done: () => resolve(result),
-        })
-        if (!busy) void drain()
-      })
-    },
+  function step<T>(task: () => T, undo = () => {}): Promise<T> {
+    return new Promise((resolve) => {
+      let result: T
+      const run = () => {
+        result = task()
+      }
+      waiting.push({ run, undo, done: () => resolve(result) })
+      if (!busy) void drain()
+    })
   }
 
   async function drain(): Promise<void> {
@@ -58,30 +56,33 @@ export function createFleetScope(
     while (waiting.length) {
       const steps = waiting
       waiting = []
-      if (performance.now() < awayUntil) for (const { run } of steps) run()
-      else await together(steps)
+      if (away || !(await together(steps))) {
+        for (const { run } of steps) run()
+        untold = true
+      }
       for (const { done } of steps) done()
     }
     busy = false
   }
 
-  async function together(steps: readonly Step[]): Promise<void> {
+  /** False where the steps are not taken yet. */
+  async function together(steps: readonly Step[]): Promise<boolean> {
     let taken = false
     try {
       // The first look tells the time, on which everything else stands.
-      if (version === '') {
-        const newest = await swap('')
-        if (newest) others = load(newest, scope, offset, me)
-      }
+      if (!version) await look()
       for (let conflicts = 0; conflicts < MOST_CONFLICTS; conflicts++) {
         others = counted(scope, offset, others)
         const flights = new Set(scope.flights)
-        const before = saved()
+        const before = save(scope, offset, me, others)
         for (const { run } of steps) run()
         taken = true
-        const after = saved()
-        const newest = await swap(after === before ? '' : after)
-        if (newest === undefined) return back()
+        const after = save(scope, offset, me, others)
+        const newest = await swap(after === before && !untold ? '' : after)
+        if (newest === undefined) {
+          untold = false
+          return true
+        }
         for (const { undo } of steps.toReversed()) undo()
         taken = false
         scope.flights.clear()
@@ -89,21 +90,40 @@ export function createFleetScope(
         others = load(newest || before, scope, offset, me)
       }
     } catch {
+      away = untold = true
       // Whoever else has calls in flight, nobody will tell when they are back.
-      others = counted(scope, 0, {})
-      pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE, pause * 2))
-      awayUntil = performance.now() + pause
-      if (pause === FIRST_PAUSE) onAway(true)
+      others = counted(scope, offset, {})
+      onAway(true)
+      later(FIRST_PAUSE)
     }
-    if (!taken) for (const { run } of steps) run()
+    return taken
   }
 
-  function back(): void {
-    if (pause) onAway(false)
-    pause = 0
+  function later(pause: number): void {
+    const timer: unknown = setTimeout(async () => {
+      try {
+        await look()
+        away = false
+        onAway(false)
+        // Tells what happened in between.
+        void step(() => {})
+      } catch {
+        later(Math.min(LONGEST_PAUSE, pause * 2))
+      }
+    }, pause)
+    // No process must live for this.
+    if (typeof timer === 'object') (timer as { unref?(): void }).unref?.()
   }
 
-  /** What stands there in truth where others were faster. */
+  async function look(): Promise<void> {
+    const newest = await swap('')
+    if (!newest) return
+    const { until } = scope.gate
+    others = load(newest, scope, offset, me)
+    scope.gate.until = Math.max(scope.gate.until, until)
+  }
+
+  /** Gives what stands there in truth, where others were faster. */
   async function swap(state: string): Promise<string | undefined> {
     const sentAt = performance.now()
     const swapped = await (await cell).swap(version, state)
@@ -115,9 +135,5 @@ export function createFleetScope(
     }
     version = swapped.version
     return swapped.newest
-  }
-
-  function saved(): string {
-    return save(scope, offset, me, others)
   }
 }

@@ -21,7 +21,7 @@ export interface RedisLimiterOptions extends Omit<LimiterOptions, 'share'> {
   secret?: Secret<string> | string
   /** What the keys begin with. Default `latchkey:limits:`. */
   prefix?: string
-  /** Milliseconds to wait for Redis. Default 250. After that, a process goes on with what it knows, and asks again later. */
+  /** Milliseconds to wait for Redis. Default 1000. After that, a process goes on alone, and asks again later. */
   timeout?: number
   /** Hears when Redis stops answering, and when it answers again. */
   onAway?: (away: boolean) => void
@@ -42,7 +42,7 @@ const LONGEST_LOOK = 100
  * const api = createClient({ baseUrl, auth, limiter })
  */
 export function redisLimiter(options: RedisLimiterOptions): Limiter {
-  const { client, identity, secret, prefix = 'latchkey:limits:', timeout = 250, onAway = () => {} } = options
+  const { client, identity, secret, prefix = 'latchkey:limits:', timeout = 1000, onAway = () => {} } = options
   if (typeof client?.eval !== 'function') throw invalid('`client` must be a connected client of the `redis` package.')
   if (typeof identity !== 'string' || !identity) throw invalid('`identity` must name whose credentials these are.')
   if (!(timeout > 0)) throw invalid('`timeout` must be milliseconds, more than 0.')
@@ -69,7 +69,8 @@ export function redisLimiter(options: RedisLimiterOptions): Limiter {
         }
         return response
       } finally {
-        void fleet.step(settle)
+        // Not left to later: a process that ends now would hold up the others with calls it seems to have in flight.
+        await fleet.step(settle)
       }
     },
     limits: () => scopes.limits(),
@@ -117,11 +118,12 @@ export function redisLimiter(options: RedisLimiterOptions): Limiter {
       for (;;) {
         call.signal.throwIfAborted()
         waiter.lookedAt = performance.now()
-        if (waiter.leaving) await waiter.leaving
+        // More than once: let go, called back, and let go by the next one who was faster than we are here.
+        while (waiter.leaving) await waiter.leaving
         if (waiter.flight) return waiter.flight
         scope.queue.add(waiter)
         const held = await release(scope, fleet, waiter)
-        if (!held) continue
+        if (!held || waiter.leaving || waiter.flight) continue
         const error = scopes.refusal(scope, call, held, since)
         if (error) throw error
         if (told !== held.reason) call.waiting(held.reason, held.duration)
