@@ -28,8 +28,32 @@ const rows = [
     code: "export { createClient } from 'latchkey'\nexport { clientCredentials } from 'latchkey/oauth'",
     without: "export { createClient } from 'latchkey'",
     aim: 8,
-    most: 6.6,
+    most: 9.2,
     alien: /hmac\/|idb-keyval|code_verifier/,
+  },
+  {
+    name: 'messageSignature, on top of the core',
+    code: "export { createFetch } from 'latchkey/fetch'\nexport { messageSignature } from 'latchkey/message-signatures'",
+    without: "export { createFetch } from 'latchkey/fetch'",
+    aim: 4,
+    most: 6.1,
+    alien: /node_modules|message-signatures\/(verify|web-bot-auth)/,
+  },
+  {
+    name: 'latchkey/message-signatures, all of it',
+    code: "export { createFetch } from 'latchkey/fetch'\nexport * from 'latchkey/message-signatures'",
+    without: "export { createFetch } from 'latchkey/fetch'",
+    aim: 7,
+    most: 8.6,
+    alien: /node_modules/,
+  },
+  {
+    name: 'browser login with refresh and DPoP, on top',
+    code: "export { createClient } from 'latchkey'\nexport { authorizationCode } from 'latchkey/oauth'",
+    without: "export { createClient } from 'latchkey'",
+    aim: 14,
+    most: 17.4,
+    alien: /hmac\/|device-code|ciba|jwt-bearer|token-exchange|registration/,
   },
   ...(exports['./hmac']
     ? [

@@ -25,10 +25,10 @@ mkdirSync(`${packed}node_modules/latchkey`, { recursive: true })
 const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', packed]
 const [{ filename }] = JSON.parse((await run('npm', pack, { cwd: root })).stdout)
 await run('tar', ['-xzf', join(packed, filename), '-C', `${packed}node_modules/latchkey`, '--strip-components', '1'])
-const bundled = (entry) =>
+const bundled = (entry, outfile = entry) =>
   build({
     entryPoints: [`${home}${entry}`],
-    outfile: `${packed}${entry}`,
+    outfile: `${packed}${outfile}`,
     bundle: true,
     format: 'esm',
     target: 'es2022',
@@ -36,8 +36,10 @@ const bundled = (entry) =>
     external: ['node:*'],
     plugins: [{ name: 'packed', setup: fromTarball }],
   })
-await Promise.all(['suite.mjs', 'worker.mjs', 'run-script.mjs'].map(bundled))
+await Promise.all(['suite.mjs', 'worker.mjs', 'run-script.mjs'].map((entry) => bundled(entry)))
+await bundled('../../examples/worker.ts', 'example.mjs')
 
+const { sqliteChecks } = await import('../test/runtimes/sqlite.mjs')
 const { startServers } = await import('../test/runtimes/servers.mjs')
 const servers = await startServers(readFileSync(`${packed}suite.mjs`))
 
@@ -46,11 +48,22 @@ const engines = {
   ...Object.fromEntries(NODES.map((major) => [`node ${major}`, () => inNode(major)])),
   deno: async () => ({
     version: (await run(bin('deno'), ['--version'])).stdout.split(/\s/)[1],
-    results: await script(bin('deno'), ['run', '--no-prompt', '--allow-net=127.0.0.1', '--allow-env'], 'deno'),
+    results: [
+      ...(await script(bin('deno'), ['run', '--no-prompt', '--allow-net=127.0.0.1', '--allow-env'], 'deno')),
+      ...(await sqliteChecks(
+        bin('deno'),
+        'run',
+        '--no-prompt',
+        '--allow-read',
+        '--allow-write',
+        '--allow-sys',
+        '--allow-env',
+      )),
+    ],
   }),
   bun: async () => ({
     version: (await run(bin('bun'), ['--version'])).stdout.trim(),
-    results: await script(bin('bun'), [], 'bun'),
+    results: [...(await script(bin('bun'), [], 'bun')), ...(await sqliteChecks(bin('bun')))],
   }),
   workerd,
   ...Object.fromEntries(Object.keys(browsers).map((name) => [name, () => inBrowser(name)])),
@@ -87,10 +100,9 @@ function inNode(major) {
   const folder = nodeFolder(major)
   if (!folder) throw Object.assign(new Error(), { absent: `the npm registry has no Node ${major} for this machine` })
   const node = join(folder, process.platform === 'win32' ? 'node.exe' : 'node')
-  return Promise.all([run(node, ['--version']), script(node, [], `node-${major}`)]).then(([{ stdout }, results]) => ({
-    version: stdout.trim().slice(1),
-    results,
-  }))
+  return Promise.all([run(node, ['--version']), script(node, [], `node-${major}`), sqliteChecks(node)]).then(
+    ([{ stdout }, ...results]) => ({ version: stdout.trim().slice(1), results: results.flat() }),
+  )
 }
 
 async function script(program, args, engine) {
@@ -102,15 +114,26 @@ async function script(program, args, engine) {
   return JSON.parse(stdout.trim().split('\n').at(-1))
 }
 
-async function workerd() {
+async function miniflare(file, bindings) {
   const { Miniflare } = await import(`${home}node_modules/miniflare/dist/src/index.js`)
-  const mf = new Miniflare({
-    modules: [{ type: 'ESModule', path: 'worker.mjs', contents: readFileSync(`${packed}worker.mjs`, 'utf8') }],
+  return new Miniflare({
+    modules: [{ type: 'ESModule', path: file, contents: readFileSync(packed + file, 'utf8') }],
     host: '127.0.0.1',
     port: 0,
     cf: false,
     compatibilityDate: '2026-07-01',
-    bindings: { BASE: servers.url },
+    bindings,
+  })
+}
+
+async function workerd() {
+  const issuer = servers.url.slice(0, -1)
+  const mf = await miniflare('worker.mjs', { BASE: servers.url })
+  const example = await miniflare('example.mjs', {
+    API_URL: servers.url,
+    ISSUER: issuer,
+    CLIENT_ID: 'example',
+    CLIENT_SECRET: 'secret',
   })
   try {
     const origin = (await mf.ready).origin
@@ -119,10 +142,13 @@ async function workerd() {
       const problem = await check().catch((error) => String(error))
       results.push({ name, problem })
     }
+    const answer = await example.dispatchFetch('http://edge.example/oauth/any')
+    const problem = answer.status === 200 ? undefined : `got ${answer.status}`
+    results.push({ name: 'workerd: the example answers from its API', problem })
     const version = JSON.parse(readFileSync(`${home}node_modules/workerd/package.json`, 'utf8')).version
     return { version, results }
   } finally {
-    await mf.dispose()
+    await Promise.all([mf.dispose(), example.dispose()])
   }
 }
 

@@ -6,8 +6,21 @@ import { delimiter, join } from 'node:path'
 /** Projects of vitest.config.ts that need programs of the machine, and the Debian packages that bring them. */
 const needs = {
   debian: {
-    programs: ['chromium', 'firefox-esr', 'WebKitWebDriver', 'xvfb-run', 'haproxy', 'nginx', 'redis-server'],
-    packages: 'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy nginx redis-server',
+    programs: [
+      'chromium',
+      'firefox-esr',
+      'WebKitWebDriver',
+      'xvfb-run',
+      'haproxy',
+      'nginx',
+      'lighttpd',
+      'apache2',
+      'redis-server',
+      'gnome-keyring-daemon',
+      'dbus-daemon',
+    ],
+    packages:
+      'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy nginx lighttpd apache2 redis-server dbus gnome-keyring',
   },
   swift: {
     programs: ['swift-proxy-server', 'swift-object-server', 'memcached'],

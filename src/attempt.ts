@@ -6,6 +6,9 @@ import type { Explainable } from './http/explanation.ts'
 import { abortable, timedOut } from './timing.ts'
 import type { Attempt, AuthStrategy, Bytes, Fetch, ReplayReason } from './types.ts'
 
+// What a server says of its time took its time to come here.
+const TOLERANCE = 500
+
 /** A request as the caller asked for it, and as redirects changed it. Never holds a credential of ours. */
 export interface Outgoing {
   readonly method: string
@@ -84,8 +87,13 @@ export function createTry(
     },
     now() {
       const now = clock.now()
-      attempt.offset = now - Date.now()
+      // What was known before the answer: later readings prove nothing about what was sent.
+      attempt.offset ??= now - Date.now()
       return now
+    },
+    correct(now) {
+      clock.learn(now)
+      return Math.abs(clock.now() - Date.now() - (attempt.offset ?? 0)) > TOLERANCE
     },
     explain(make) {
       attempt.explainable = { make, by: applying, strategies: applied, request: () => sent }

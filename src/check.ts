@@ -65,6 +65,7 @@ export const CREATE: Rules = {
   ],
   fetch: aFunction,
   onEvent: aFunction,
+  clock: aFunction,
   maxReplayBytes: atLeast(0),
 }
 

@@ -9,6 +9,7 @@ export type ErrorCode =
   | StoreErrorCode
   | OAuthErrorCode
   | WebhookErrorCode
+  | SignatureErrorCode
 
 export type CredentialErrorCode =
   | 'credential_invalid'
@@ -16,6 +17,8 @@ export type CredentialErrorCode =
   | 'credential_conflict'
   | 'origin_not_allowed'
   | 'insecure_url'
+  | 'challenge_refused'
+  | 'server_not_proven'
   | 'runtime_unsupported'
 
 /** Each is a verdict: try later, mend the configuration, sign in again, or ask the user. */
@@ -23,6 +26,7 @@ export type OAuthErrorCode =
   | 'token_unavailable'
   | 'client_misconfigured'
   | 'issuer_invalid'
+  | 'callback_invalid'
   | 'session_ended'
   | 'interaction_required'
 
@@ -42,6 +46,18 @@ export type WebhookErrorCode =
   | 'signature_invalid'
   | 'timestamp_missing'
   | 'timestamp_out_of_tolerance'
+  | 'content_unreadable'
+
+export type SignatureErrorCode =
+  | 'signature_missing'
+  | 'signature_malformed'
+  | 'signature_unacceptable'
+  | 'signature_expired'
+  | 'signature_invalid'
+  | 'component_unavailable'
+  | 'key_unknown'
+  | 'nonce_refused'
+  | 'digest_mismatch'
   | 'content_unreadable'
 
 /** Base of all errors of Latchkey. The message says what to do next; no field holds a secret. */
@@ -120,11 +136,18 @@ export class OAuthError extends LatchkeyError {
   readonly status: number | undefined
   /** Milliseconds since the epoch: the server asked not to come back before. */
   readonly retryAt: number | undefined
+  /** Why a session ended, where more is known: `'answer_lost'` when an answer never arrived that held the next refresh token. */
+  readonly reason: 'refused' | 'answer_lost' | undefined
 
   constructor(
     code: OAuthErrorCode,
     message: string,
-    details: { error?: string | undefined; status?: number | undefined; retryAt?: number | undefined } = {},
+    details: {
+      error?: string | undefined
+      status?: number | undefined
+      retryAt?: number | undefined
+      reason?: 'refused' | 'answer_lost' | undefined
+    } = {},
   ) {
     super(code, message)
     this.name = 'OAuthError'
@@ -132,6 +155,7 @@ export class OAuthError extends LatchkeyError {
     this.error = details.error
     this.status = details.status
     this.retryAt = details.retryAt
+    this.reason = details.reason
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ErrorCode } from './errors.ts'
+import type { ErrorCode, StoreErrorCode } from './errors.ts'
 import type { ReplayReason, VersionNotice, WaitReason } from './types.ts'
 
 /** What happens to one request. Durations are in milliseconds. */
@@ -40,6 +40,19 @@ export interface RenewEvent {
   readonly code?: string
 }
 
+/** A renewed token could not be written to its store. It is used, and written before the next renewal. */
+interface UnsavedEvent {
+  readonly type: 'unsaved'
+  /** The error's code. */
+  readonly code: StoreErrorCode
+}
+
+/** The server no longer takes the refresh token. Told once: what is left are access tokens until they end. */
+interface SessionEndedEvent {
+  readonly type: 'session_ended'
+  readonly reason: 'refused' | 'answer_lost'
+}
+
 interface OfRequest {
   /** Tells the requests of one client apart. */
   readonly id: number
@@ -49,6 +62,6 @@ interface OfRequest {
 }
 
 /** What a client tells its `onEvent`. No event holds a secret. */
-export type ClientEvent = (OfRequest & RequestEvent) | RenewEvent
+export type ClientEvent = (OfRequest & RequestEvent) | RenewEvent | UnsavedEvent | SessionEndedEvent
 
 export type OnEvent = (event: ClientEvent) => void

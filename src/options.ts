@@ -44,6 +44,11 @@ export interface CreateOptions extends RequestOptions {
   fetch?: Fetch
   /** Hears what happens: attempts, answers, waits, retries, replays, renewals. Never a secret. */
   onEvent?: OnEvent
+  /**
+   * Milliseconds since the epoch at the origin, asked once when an answer refuses the credentials and does not tell the time, as
+   * in a page that may not see `Date`. Default none; `timeAt(url)` makes one.
+   */
+  clock?: (origin: string, signal: AbortSignal) => Promise<number>
   /** Bytes of a Request's content kept for further attempts. Default 1 MiB; beyond it the request has one attempt. */
   maxReplayBytes?: number
 }
@@ -61,6 +66,7 @@ export interface Settled {
   readonly version: ApiVersion | undefined
   readonly crossOrigin: 'error' | 'strip' | undefined
   readonly maxReplayBytes: number
+  readonly clock: CreateOptions['clock'] | undefined
 }
 
 const DEFAULTS = {
@@ -73,6 +79,7 @@ const DEFAULTS = {
   version: undefined,
   crossOrigin: undefined,
   maxReplayBytes: 1024 * 1024,
+  clock: undefined,
 } satisfies Omit<Settled, 'strategies' | 'origins'>
 
 /** The settled options of one request. */

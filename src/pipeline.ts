@@ -2,6 +2,7 @@ import { createTry, type Outgoing, type Try } from './attempt.ts'
 import { errorCode, LatchkeyError, RateLimitError } from './errors.ts'
 import type { RequestEvent } from './events.ts'
 import { type SharedAnswer, shareAnswer } from './http/answer.ts'
+import { dateOf } from './http/clock.ts'
 import { carry } from './http/explanation.ts'
 import { guardOrigin, publicUrl } from './http/origin.ts'
 import { guardNativeRedirect, isRedirect, nextHop, refused } from './http/redirect.ts'
@@ -199,7 +200,7 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
     for (const strategy of strategies)
       if (strategy.onResponse)
         reasons.push(await abortable(Promise.resolve(strategy.onResponse(answer, attempt)), attempt.signal))
-    reasons.push(skewed(answer) && 'clock_skew')
+    reasons.push((await skewed(answer, reasons.includes('clock_skew'))) && 'clock_skew')
     const reason = reasons.find((candidate) => candidate && !honoured.includes(candidate))
     if (!reason || !outgoing.content.replayable) return false
     honoured.push(reason)
@@ -207,10 +208,12 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
     return true
   }
 
-  /** The credentials told a time that the answer proves wrong. */
-  function skewed({ status }: SharedAnswer): boolean {
-    const { offset } = attempt
-    if (offset === undefined || ![400, 401, 403].includes(status)) return false
+  /** The credentials told a time that the answer proves wrong, or the clock of the user's that is asked where the answer is silent. */
+  async function skewed({ status, headers }: SharedAnswer, told: boolean): Promise<boolean> {
+    const { offset, signal } = attempt
+    if (offset === undefined || !(told || [400, 401, 403].includes(status))) return false
+    if (settled.clock && !honoured.includes('clock_skew') && dateOf(headers) === undefined)
+      clock.learn(await abortable(settled.clock(outgoing.url.origin, signal), signal).catch(() => Number.NaN))
     return Math.abs(clock.now() - Date.now() - offset) > SKEW
   }
 

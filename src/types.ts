@@ -1,6 +1,8 @@
 import type { ClientEvent } from './events.ts'
 import type { Secret } from './secret.ts'
 
+export type { LimitedCall, Limiter, LimitState, WaitReason } from './limits.ts'
+
 /** A value, or a function that gives it, now or later. Every credential may be one. */
 export type Awaitable<T> = T | Promise<T>
 export type Provided<T> = T | (() => Awaitable<T>)
@@ -37,7 +39,7 @@ export interface AuthStrategy {
 export interface Attempt {
   /** 1 for the first. */
   readonly number: number
-  /** The reasons for which this request was replayed so far: none of them is honoured again. */
+  /** The reasons for which this request was replayed so far: none of them is honoured again. One list for all its attempts. */
   readonly honoured: readonly ReplayReason[]
   readonly url: URL
   /** The only way to change the URL; the pipeline builds the Request again from the body's source, so its length stays known. */
@@ -49,6 +51,11 @@ export interface Attempt {
   readonly signal: AbortSignal
   /** Milliseconds since the epoch, by the server's clock. The only clock a strategy may read. */
   now(): number
+  /**
+   * The server's own word on what time it is there, in milliseconds since the epoch, where the scheme tells it and it can be
+   * believed. More than a day off is not. True when another attempt would be signed with another time.
+   */
+  correct(now: number): boolean
   /**
    * How to say what was signed, should the server refuse it and somebody ask with `explain()`. `said` is the text of the
    * server's answer, where it can still be read. What other strategies placed is taken out of it afterwards, the rest is yours.
@@ -75,6 +82,8 @@ export interface Answer {
   readonly url: URL
   /** At most 64 KiB of the body as text; the caller still receives it unread. */
   peek(): Promise<string>
+  /** All bytes of the body, as the platform decoded it; undefined for more than `most`, 64 KiB unless given. The caller still receives it unread. */
+  content(most?: number): Promise<Bytes | undefined>
 }
 
 /** Why another attempt at once may help. Each is honoured once per request. */
@@ -105,72 +114,6 @@ export interface TokenSource {
   token(context: TokenContext): Promise<AccessToken>
   /** False when nothing changed. A no-op when the current token is no longer the rejected one. */
   renew?(rejected: AccessToken, challenge: readonly Challenge[], context: TokenContext): Promise<boolean>
-}
-
-/** What a limiter knows of an attempt that wants to leave. */
-export interface LimitedCall {
-  /** Quota scope: origin and identities of the strategies. Calls of one scope share gate and quota. */
-  readonly scope: string
-  readonly method: string
-  /** Without query: no secret. */
-  readonly url: string
-  /** Counts the attempts of one request, from 1. */
-  readonly attempt: number
-  /** Grows with each request of the client; calls of one scope leave in this order. */
-  readonly order: number
-  readonly signal: AbortSignal
-  /** Longest wait for a limit this caller accepts, in milliseconds. */
-  readonly maxWait: number
-  /** When this caller stops waiting for an answer, on the clock of `performance.now()`; Infinity without a deadline. */
-  readonly deadlineAt: number
-  /** How long a sent attempt may take, in milliseconds; Infinity without a timeout. */
-  readonly timeout: number
-  /** What it takes of a quota. Default 1. */
-  readonly cost?: number
-  /** Higher leaves first. Default 0. */
-  readonly priority?: number
-  /** The beginning of the answer's content, once there is one. */
-  peek?(): Promise<string>
-  /** Milliseconds the answer asks to wait, or 0, where the caller's own rule takes it for a refusal. */
-  refused?(): number | undefined
-  /** The limiter holds this call back: for `onEvent`. */
-  waiting(reason: WaitReason, duration: number): void
-}
-
-/**
- * A refusal closed the gate; one call tries whether it is open again; as many as may be are in flight; the server's quota is
- * used up; a declared limit is; what was learned of a server that tells no quota is; others are first.
- */
-export type WaitReason = 'gate' | 'probe' | 'concurrency' | 'quota' | 'declared' | 'pace' | 'queue'
-
-/** What a limiter knows of one scope. */
-export interface LimitState {
-  readonly scope: string
-  /** Calls that have left and are not answered yet. */
-  readonly inFlight: number
-  readonly waiting: number
-  /** Milliseconds since the epoch: nothing leaves before. */
-  readonly retryAt?: number
-  /** The server's name for a quota; `'learned'` or `'declared'` where it did not name one. */
-  readonly policy?: string
-  readonly partition?: string
-  /** What is counted: `'requests'`, `'concurrent-requests'`, `'tokens'` and the like. */
-  readonly unit?: string
-  readonly limit?: number
-  readonly remaining?: number
-  /** Milliseconds since the epoch: then there is more. */
-  readonly resetAt?: number
-  /** Milliseconds in which `limit` is granted once. */
-  readonly window?: number
-  /** The header field that said so; or `'learned'`, `'declared'`. */
-  readonly source?: string
-}
-
-/** Decides when a request may leave, and learns from what comes back. A callback, so a slot cannot leak. */
-export interface Limiter {
-  /** @throws RateLimitError `rate_limited` when the wait is longer than the caller accepts. */
-  run(call: LimitedCall, send: () => Promise<Response>): Promise<Response>
-  limits?(): readonly LimitState[]
 }
 
 /** What an answer says of the API's version. */

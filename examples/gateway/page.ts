@@ -92,6 +92,8 @@ function told(event: ClientEvent): string {
   if (event.type === 'wait') return `held back (${event.reason}), ${ms(event.duration)}`
   if (event.type === 'retry') return `again in ${ms(event.delay)} (${event.reason})`
   if (event.type === 'replay') return `again at once (${event.reason})`
+  if (event.type === 'session_ended') return `session ended (${event.reason})`
+  if (event.type === 'unsaved') return `token not saved (${event.code})`
   if (event.type === 'version') return 'the API tells its version'
   if (event.type === 'end') return `done after ${event.attempts} attempts, ${ms(event.duration)}`
   return `token ${event.outcome} in ${ms(event.duration)}`

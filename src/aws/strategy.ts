@@ -1,3 +1,4 @@
+import { parseDate } from '../http/date.ts'
 import type { Attempt, AuthStrategy, Awaitable } from '../types.ts'
 import { canonicalRequest, encodeRest, type PathRules } from './canonical-request.ts'
 import { type AccessKey, readCredentials } from './credentials.ts'
@@ -40,6 +41,11 @@ export function strategy(options: AwsStrategyOptions, algorithm: Algorithm): Aut
       const hash = unsignedPayload ? 'UNSIGNED-PAYLOAD' : contentHash(attempt.body ?? new Uint8Array())
       return when(readCredentials(credentials), (key) => when(hash, (hash) => place(request, attempt, key, hash)))
     },
+    async onResponse(answer, attempt) {
+      if (answer.status !== 400 && answer.status !== 403) return undefined
+      const at = serverTime(await answer.peek())
+      return at !== undefined && attempt.correct(at) ? 'clock_skew' : undefined
+    },
   }
 
   function place({ method, headers }: Request, attempt: Attempt, key: AccessKey, hash: string): Awaitable<void> {
@@ -72,6 +78,16 @@ export function strategy(options: AwsStrategyOptions, algorithm: Algorithm): Aut
 
 export function stringToSign({ name, scope }: Pick<Algorithm, 'name' | 'scope'>, at: string, request: string): string {
   return `${name}\n${at}\n${at.slice(0, 8)}/${scope}\n${hexHash(request)}`
+}
+
+/** What S3 says of its time (`RequestTimeTooSkewed`), and the other services (`Signature expired: … (20260301T120000Z - 5 min.)`). */
+function serverTime(said: string): number | undefined {
+  const s3 = /<ServerTime>([^<]+)</.exec(said)?.[1]
+  const [, date, hour, minute, second] = /\((\d{8})T(\d\d)(\d\d)(\d\d)Z [-+] \d+ min/.exec(said) ?? []
+  if (s3) return parseDate(s3)
+  return date === undefined
+    ? undefined
+    : parseDate(`${date.replace(/(....)(..)/, '$1-$2-')}T${hour}:${minute}:${second}Z`)
 }
 
 /** `YYYYMMDDTHHMMSSZ` */

@@ -66,7 +66,8 @@ export async function macStream(hash: HashName, key: Bytes, stream: ReadableStre
   return absorbed(algorithm.hmac(key), stream)
 }
 
-async function absorbed(running: Running, stream: ReadableStream<Uint8Array>): Promise<Bytes> {
+/** Reads the stream to its end, in slices, so that others have their turn. */
+export async function absorbed(running: Running, stream: ReadableStream<Uint8Array>): Promise<Bytes> {
   const reader = stream.getReader()
   for (let since = 0; ; ) {
     const { done, value } = await reader.read()

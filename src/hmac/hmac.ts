@@ -2,7 +2,7 @@ import { readCredential } from '../credential.ts'
 import { utf8 } from '../crypto/bytes.ts'
 import { createMac, type Mac } from '../crypto/hash.ts'
 import { sendAsWritten } from '../http/as-written.ts'
-import type { AuthStrategy } from '../types.ts'
+import type { Attempt, AuthStrategy } from '../types.ts'
 import { RequestFacts } from './facts.ts'
 import { bytesOf, own } from './message.ts'
 import { createNonce } from './nonce.ts'
@@ -44,7 +44,18 @@ export type { TimestampFormat } from './timestamp.ts'
  */
 export function hmac<C extends Credentials = Record<never, never>>(options: HmacOptions<C>): AuthStrategy {
   checkOptions(options)
-  const { hash, encoding, secret, secretEncoding, timestamp = 's', prepare, message, place, identity } = options
+  const {
+    hash,
+    encoding,
+    secret,
+    secretEncoding,
+    timestamp = 's',
+    prepare,
+    message,
+    place,
+    serverTime,
+    identity,
+  } = options
   const { needsBody = true, places = tried(options) } = options
   checkPlaces(places)
   if (!needsBody && places.some((name) => name.startsWith('form:')))
@@ -52,6 +63,7 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
   const nonce = options.nonce ? createNonce(options.nonce) : () => ''
   const named = namedCredentials(options)
   // Only the last key is kept: one that was rotated out is not held longer than needed.
+  const sent = new WeakMap<Attempt, RequestFacts<Read<C>>>()
   let last: { text: string; scope: string | undefined; mac: Promise<Mac> } | undefined
 
   return {
@@ -73,6 +85,7 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
         mac ??= macOf(text, facts)
         return mac
       })
+      if (serverTime) sent.set(attempt, facts)
       if (prepare) await own('prepare', async () => write(await prepare(facts), request, attempt, places))
       const signed = bytesOf(await own('message', () => message(facts)))
       attempt.explain(async (said) =>
@@ -81,6 +94,16 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
       facts.signature = encode[encoding](await facts.mac(signed))
       await own('place', async () => write(await place(facts), request, attempt, places))
     },
+    ...(serverTime && {
+      async onResponse(answer, attempt) {
+        const facts = sent.get(attempt)
+        const at =
+          facts &&
+          !attempt.honoured.includes('clock_skew') &&
+          (await own('serverTime', () => serverTime(answer, facts.mac)))
+        return at && (at === true || attempt.correct(at)) ? 'clock_skew' : undefined
+      },
+    }),
   }
 
   async function macOf(text: string, facts: RequestFacts<Read<C>>): Promise<Mac> {

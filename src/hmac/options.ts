@@ -2,7 +2,7 @@ import { type Credential, checkCredential, notEmpty } from '../credential.ts'
 import { base64, base64url, fromBase64, fromHex, hex, utf8 } from '../crypto/bytes.ts'
 import { type HashName, hashNames } from '../crypto/hash.ts'
 import { CredentialError, LatchkeyError } from '../errors.ts'
-import type { Awaitable, Bytes } from '../types.ts'
+import type { Answer, Awaitable, Bytes } from '../types.ts'
 import type { Facts, SignedFacts } from './facts.ts'
 import { type NonceFormat, nonceFormats } from './nonce.ts'
 import type { Placement } from './placement.ts'
@@ -50,6 +50,11 @@ export interface HmacOptions<C extends Credentials = Record<never, never>> {
   message: (facts: Facts<Read<C>>) => Awaitable<Message>
   /** Where signature, key id, timestamp and nonce are written. */
   place: (facts: SignedFacts<Read<C>>) => Awaitable<Placement>
+  /**
+   * Where a refusal is about the clock: the server's time in milliseconds if it can be told and believed, true if not. `mac` is
+   * under the key of the request. Default: `Date` of a 400, 401 or 403.
+   */
+  serverTime?: (answer: Answer, mac: Facts['mac']) => Awaitable<number | boolean | undefined>
   /** All that `prepare` and `place` may write, e.g. `['header:x-signature']`. Default: what both return when they are tried once, with made-up facts, at creation. */
   places?: readonly string[]
   /** False for a scheme that does not cover the content, which may then be a stream. Default true. */

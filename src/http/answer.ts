@@ -19,12 +19,18 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
   const shownUrl = url.hash ? url.href.slice(0, -url.hash.length) : url.href
   let response = original
   let peeked: Promise<string> | undefined
+  let whole: Blob | undefined
   return {
     status: original.status,
     headers: original.headers,
     opaque: original.type === 'opaqueredirect',
     url,
     peek,
+    async content(most = PEEK) {
+      await peek()
+      if (!whole && most > PEEK) await read(most)
+      return whole && new Uint8Array(await whole.arrayBuffer())
+    },
     response: () => (peeked ? peeked.then(shown) : shown()),
     // A short body is read to its end, which keeps the connection for the next attempt; a long one is given up.
     discard: () =>
@@ -38,15 +44,19 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
   }
 
   function peek(): Promise<string> {
-    peeked ??= read()
+    peeked ??= read(PEEK)
     return peeked
   }
 
-  async function read(): Promise<string> {
-    if (!original.body) return ''
-    const reader = original.body.getReader()
-    const { chunks, ended } = await readUpTo(reader, PEEK)
+  async function read(most: number): Promise<string> {
+    if (!response.body) {
+      whole = new Blob()
+      return ''
+    }
+    const reader = response.body.getReader()
+    const { chunks, ended } = await readUpTo(reader, most)
     const start = new Blob(chunks)
+    if (ended) whole = start
     response = rebuilt(original, ended ? start : resumed(chunks, reader))
     return start.slice(0, PEEK).text()
   }

@@ -6,6 +6,8 @@ export interface Clock {
   now(): number
   /** Learns from an answer; `sentAt` and `receivedAt` are readings of `Date.now()`. */
   observe(headers: Headers, sentAt: number, receivedAt: number): void
+  /** The server's time of now, from who knows better than a `Date` that others may have written: from then on it counts for nothing. */
+  learn(now: number): void
 }
 
 // `Date` has whole seconds and travels: a smaller difference is noise, a larger one than a day is a lie or a broken server.
@@ -14,15 +16,22 @@ const DAY = 86_400_000
 
 export function createClock(): Clock {
   let offset = 0
+  let told = false
   return {
     now: () => Date.now() + offset,
     observe(headers, sentAt, receivedAt) {
-      const measured = dateOf(headers)
+      const measured = told ? undefined : dateOf(headers)
       if (measured === undefined) return
       const difference = Math.round(measured + 500 - (sentAt + receivedAt) / 2)
       if (Math.abs(difference) > DAY) return
       // The first estimate stays until it is clearly wrong, so that parallel answers do not make it shake.
       if (Math.abs(difference - offset) > NOISE) offset = Math.abs(difference) > NOISE ? difference : 0
+    },
+    learn(now) {
+      const difference = Math.round(now - Date.now())
+      if (!(Math.abs(difference) <= DAY)) return
+      offset = difference
+      told = true
     },
   }
 }

@@ -1,11 +1,17 @@
 // One token for many callers: obtained once, renewed ahead of time, and never lost to the failure or abort of one of them.
-import { OAuthError } from '../errors.ts'
+import { OAuthError, StoreError } from '../errors.ts'
 import type { RenewEvent } from '../events.ts'
-import { abortable } from '../timing.ts'
-import type { AccessToken, TokenContext, TokenSource } from '../types.ts'
+import { abortable, sleep } from '../timing.ts'
+import type { AccessToken, Challenge, TokenContext, TokenSource } from '../types.ts'
 
-/** Gives a token that is not the refused one. Runs on its own time: no caller's signal reaches it. */
-export type Obtain = (refused: AccessToken | undefined) => Promise<AccessToken>
+/** Gives a token that is not the one to be replaced. Runs on its own time: no caller's signal reaches it. */
+export type Obtain = (replaced: AccessToken | undefined, report: TokenContext['report']) => Promise<AccessToken>
+
+export interface Renewal extends TokenSource {
+  renew(refused: AccessToken, challenge: readonly Challenge[], context: TokenContext): Promise<boolean>
+  /** Nothing that was held is given any more: somebody signed in or out. */
+  forget(): void
+}
 
 interface Held {
   readonly token: AccessToken
@@ -24,24 +30,37 @@ interface Flight {
 export const FLIGHT_TIME = 30_000
 const WINDOW = 60_000
 const COOL_DOWN = 10_000
+/** Milliseconds for which what others did with a shared session may go unnoticed. */
+const LOOK = 1000
 
-export function createRenewal(obtain: Obtain): TokenSource {
+/** `look` gives what all who share a session have now in place of the held token, or that one again; undefined when it is of no use any more. */
+export function createRenewal(obtain: Obtain, look?: (held: AccessToken) => Promise<AccessToken | undefined>): Renewal {
   let held: Held | undefined
   let flight: Flight | undefined
   /** Nobody asks the server before: it said so, or a renewal in the background has just failed. */
   let restsUntil = 0
   let lastError: OAuthError | undefined
+  let lookedAt = 0
+  let looking: Promise<void> | undefined
 
   return {
     async token(context) {
+      if (look && held && performance.now() - lookedAt > LOOK) {
+        looking ??= lookAround(look, held).finally(() => (looking = undefined))
+        await abortable(looking, context.signal)
+      }
       const good = usable(undefined)
       const now = performance.now()
-      if (good && now >= good.dueAt && !flight && now >= restsUntil) start(context, undefined)
+      if (good && now >= good.dueAt && !flight && now >= restsUntil) start(context, good.token)
       return good?.token ?? join(context, undefined)
     },
     async renew(refused, _, context) {
       const token = await join(context, refused)
       return !same(token, refused)
+    },
+    forget() {
+      held = lastError = flight = undefined
+      restsUntil = 0
     },
   }
 
@@ -50,11 +69,25 @@ export function createRenewal(obtain: Obtain): TokenSource {
       const good = usable(refused)
       if (good) return good.token
       if (!flight && lastError?.retryAt && performance.now() < restsUntil) throw lastError
-      const shared = flight ?? start(context, refused)
+      const others = flight
+      const shared = others ?? start(context, refused)
       const token = await Promise.race([abortable(shared.promise, context.signal), ownTimer(shared, context.signal)])
-      if (token) return token
+      // Who began it may not have known that the token it found is the refused one.
+      if (token && !(others && refused && same(token, refused))) return token
       if (flight === shared) flight = undefined
     }
+  }
+
+  async function lookAround(shared: NonNullable<typeof look>, before: Held): Promise<void> {
+    let found: AccessToken | undefined
+    try {
+      found = await shared(before.token)
+    } catch (error) {
+      // Of a store that cannot be read nothing follows.
+      if (error instanceof StoreError) return
+    }
+    lookedAt = performance.now()
+    if (held === before && !(found && same(found, before.token))) held = found && hold(found)
   }
 
   /** The token that is held, if it has not ended and is not the refused one. */
@@ -65,15 +98,18 @@ export function createRenewal(obtain: Obtain): TokenSource {
 
   function start(context: TokenContext, refused: AccessToken | undefined): Flight {
     const began = performance.now()
-    const promise = obtain(refused).then(
+    const promise = obtain(refused, (event) => context.report(event)).then(
       (token) => {
-        held = hold(token)
-        lastError = undefined
+        if (flight === started) {
+          held = hold(token)
+          lastError = undefined
+          lookedAt = performance.now()
+        }
         end('renewed')
         return token
       },
       (error) => {
-        lastError = error instanceof OAuthError ? error : undefined
+        if (flight === started) lastError = error instanceof OAuthError ? error : undefined
         const wait = lastError?.retryAt ? lastError.retryAt - Date.now() : COOL_DOWN
         restsUntil = performance.now() + wait
         end('failed', error?.code)
@@ -111,7 +147,7 @@ function hold(token: AccessToken): Held {
   const left = token.expiresAt - Date.now()
   const window = Math.min(left * 0.2, WINDOW)
   // Not all processes that were given a token at the same time shall renew it at the same time.
-  return { token, dueAt: now + left - window * (1 + Math.random() * 0.25), endsAt: now + left }
+  return { token, dueAt: now + left - window * (1 - Math.random() * 0.25), endsAt: now + left }
 }
 
 /** The clock on the wall goes on while the machine sleeps, the other may not. */
@@ -121,4 +157,23 @@ function expired(token: AccessToken): boolean {
 
 export function same(one: AccessToken, other: AccessToken): boolean {
   return one.value.use((a) => other.value.use((b) => a === b))
+}
+
+/** Asks again while the server is only unavailable, within the time of one renewal. Everybody who waits shares this wait. */
+export async function patiently(
+  obtain: () => Promise<AccessToken>,
+  repeatable: (error: OAuthError) => boolean,
+): Promise<AccessToken> {
+  const deadline = performance.now() + FLIGHT_TIME
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await obtain()
+    } catch (error) {
+      if (!(error instanceof OAuthError) || !error.retryable || attempt > 3 || !repeatable(error)) throw error
+      const own = Math.random() * 500 * 2 ** attempt
+      const wait = Math.max(own, error.retryAt ? error.retryAt - Date.now() : 0)
+      if (performance.now() + wait > deadline) throw error
+      await sleep(wait)
+    }
+  }
 }

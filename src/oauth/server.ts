@@ -6,16 +6,23 @@ import {
   discoveryRequest,
   processDiscoveryResponse,
 } from 'oauth4webapi'
-import { CredentialError, OAuthError } from '../errors.ts'
+import { CredentialError, LatchkeyError } from '../errors.ts'
 import { isLoopback, parseUrl } from '../http/origin.ts'
 import type { Fetch } from '../types.ts'
-import { unavailable } from './verdict.ts'
+import { invalidIssuer, unavailable } from './verdict.ts'
 
 export type { AuthorizationServer } from 'oauth4webapi'
 
+/** An issuer that must first be learned, e.g. from what a resource says of itself. */
+export interface IssuerSource {
+  /** Tells sessions of different sources apart. No secret. */
+  readonly name: string
+  resolve(): Promise<string>
+}
+
 export interface ServerOptions {
-  /** The issuer identifier, exactly as the server states it. Its metadata is fetched once. */
-  issuer: string | URL
+  /** The issuer identifier, exactly as the server states it, or what `protectedResource()` gives. Its metadata is fetched once. */
+  issuer: string | URL | IssuerSource
   /** Where there is no discovery: the metadata itself, with `token_endpoint` at least. Nothing is fetched then. */
   metadata?: Omit<AuthorizationServer, 'issuer'>
   /** Carries the requests to the authorization server, which never go through the client they serve. Default: the platform's fetch. */
@@ -23,67 +30,83 @@ export interface ServerOptions {
 }
 
 export interface Server {
-  readonly issuer: URL
+  /** Of the issuer as it was configured. */
+  readonly name: string
   metadata(): Promise<AuthorizationServer>
-  /** What every request to this server needs: transport, a time of its own, http for this machine only. */
-  requestOptions(): {
-    [customFetch]: (url: string, init: object) => Promise<Response>
-    [allowInsecureRequests]: boolean
-    signal: () => AbortSignal
-  }
+  /** A fetch with a time of its own that carries nothing in clear text beyond this machine. */
+  readonly fetch: Fetch
 }
-
-/** Milliseconds one request to the authorization server may take. */
-const REQUEST_TIMEOUT = 10_000
 
 /**
  * @throws LatchkeyError `invalid_option`
  * @throws CredentialError `insecure_url`
  */
 export function createServer(options: ServerOptions): Server {
-  const issuer = parseUrl(options.issuer, 'issuer')
-  secure(issuer)
-  if (options.metadata?.token_endpoint)
-    secure(parseUrl(String(options.metadata.token_endpoint), 'metadata.token_endpoint'))
-  const transport = options.fetch
+  const { issuer, metadata, fetch: transport } = options
+  const learned = typeof issuer === 'object' && !(issuer instanceof URL) && issuer !== null && 'resolve' in issuer
+  if (!learned) secure(parseUrl(issuer, 'issuer'))
+  if (learned && metadata)
+    throw new LatchkeyError('invalid_option', 'Give either `metadata`, or an `issuer` that is learned from a resource.')
+  if (metadata?.token_endpoint) secure(parseUrl(String(metadata.token_endpoint), 'metadata.token_endpoint'))
   // The identifier is compared as written: a URL would add a slash to it.
-  const identifier = String(options.issuer)
-  let known: AuthorizationServer | undefined = options.metadata && { ...options.metadata, issuer: identifier }
+  let known: AuthorizationServer | undefined = metadata && { ...metadata, issuer: String(issuer) }
 
   const server: Server = {
-    issuer,
+    name: learned ? issuer.name : String(issuer),
     // A failure is not kept. Who shares a token shares the request for it, and so this one.
     async metadata() {
-      known ??= await discover(issuer, identifier, server)
+      known ??= await discover(learned ? await issuer.resolve() : String(issuer), server.fetch)
       return known
     },
-    requestOptions: () => ({
-      [customFetch]: (input, init) => (transport ?? globalThis.fetch)(input, init),
-      [allowInsecureRequests]: isLoopback(issuer.hostname),
-      signal: () => AbortSignal.timeout(REQUEST_TIMEOUT),
-    }),
+    async fetch(input, init) {
+      secure(parseUrl(String(input), 'endpoint'))
+      try {
+        return await (transport ?? globalThis.fetch)(input, init)
+      } catch {
+        throw unavailable('could not be reached')
+      }
+    },
   }
   return server
 }
 
-async function discover(issuer: URL, identifier: string, server: Server): Promise<AuthorizationServer> {
+/** Milliseconds one request to the authorization server may take. */
+export const REQUEST_TIMEOUT = 10_000
+
+async function discover(identifier: string, fetch: Fetch): Promise<AuthorizationServer> {
+  const issuer = parseUrl(identifier, 'issuer')
   for (const algorithm of ['oidc', 'oauth2'] as const) {
-    const response = await discoveryRequest(issuer, { ...server.requestOptions(), algorithm }).catch(() => {
-      throw unavailable('could not be reached')
-    })
+    const response = await discoveryRequest(issuer, { ...through(fetch), algorithm })
     if (response.status === 404 || response.status === 400) continue
     if (response.status !== 200) throw unavailable('gave no metadata', response)
     const metadata = await read(issuer, response)
     if (metadata.issuer !== identifier && `${metadata.issuer}/` !== issuer.href)
-      throw invalid(`The metadata names another issuer than ${identifier}.`)
+      throw invalidIssuer(`The metadata names another issuer than ${identifier}.`)
     if (!metadata.token_endpoint)
-      throw invalid('The metadata has no `token_endpoint`. Give `metadata` where there is no discovery.')
+      throw invalidIssuer('The metadata has no `token_endpoint`. Give `metadata` where there is no discovery.')
     secure(parseUrl(metadata.token_endpoint, 'token_endpoint'))
+    keepAtHome(metadata, issuer)
     return metadata
   }
-  throw invalid(
+  throw invalidIssuer(
     `There is no metadata at ${issuer.origin}. Check \`issuer\`, or give \`metadata\` where there is no discovery.`,
   )
+}
+
+/** What oauth4webapi is told with each request: `fetch` above has decided which URLs are safe. */
+export function through(
+  fetch: Fetch,
+  timeout: number = REQUEST_TIMEOUT,
+): {
+  [customFetch]: (url: string, init: object) => Promise<Response>
+  [allowInsecureRequests]: boolean
+  signal: () => AbortSignal
+} {
+  return {
+    [customFetch]: (url, init) => fetch(url, init),
+    [allowInsecureRequests]: true,
+    signal: () => AbortSignal.timeout(Math.floor(timeout)),
+  }
 }
 
 async function read(issuer: URL, response: Response): Promise<AuthorizationServer> {
@@ -92,16 +115,23 @@ async function read(issuer: URL, response: Response): Promise<AuthorizationServe
   try {
     return await processDiscoveryResponse(issuer, response)
   } catch {
-    throw invalid(`What ${issuer.origin} says of itself is no metadata of \`issuer\`, or names another one.`)
+    throw invalidIssuer(`What ${issuer.origin} says of itself is no metadata of \`issuer\`, or names another one.`)
   }
 }
 
-/** Client credentials and tokens never travel in clear text beyond this machine. */
-function secure(url: URL): void {
-  if (url.protocol !== 'https:' && !isLoopback(url.hostname))
-    throw new CredentialError('insecure_url', `Client credentials are not sent over http to ${url.host}. Use https.`)
+/** What came in clear text may name no other origin: whoever can change it must not get the credentials. */
+function keepAtHome(metadata: AuthorizationServer, issuer: URL): void {
+  if (issuer.protocol === 'https:') return
+  for (const [name, place] of Object.entries(metadata))
+    if (name.endsWith('_endpoint') && parseUrl(String(place), name).origin !== issuer.origin)
+      throw invalidIssuer(`\`${name}\` is on another origin than the issuer, whose metadata did not come over https.`)
 }
 
-function invalid(message: string): OAuthError {
-  return new OAuthError('issuer_invalid', message)
+/**
+ * Client credentials and tokens never travel in clear text beyond this machine.
+ * @throws CredentialError `insecure_url`
+ */
+export function secure(url: URL): void {
+  if (url.protocol !== 'https:' && !isLoopback(url.hostname))
+    throw new CredentialError('insecure_url', `Client credentials are not sent over http to ${url.host}. Use https.`)
 }

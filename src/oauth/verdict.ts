@@ -9,15 +9,20 @@ const VERDICTS: Record<string, OAuthErrorCode> = {
   consent_required: 'interaction_required',
   account_selection_required: 'interaction_required',
   mfa_required: 'interaction_required',
+  unmet_authentication_requirements: 'interaction_required',
+  access_denied: 'interaction_required',
+  expired_token: 'interaction_required',
   temporarily_unavailable: 'token_unavailable',
   server_error: 'token_unavailable',
   slow_down: 'token_unavailable',
+  use_dpop_nonce: 'token_unavailable',
 }
 
 const ADVICE: Record<OAuthErrorCode, string> = {
   token_unavailable: 'Try again later.',
   client_misconfigured: 'Check client id, client secret, scope and what the server allows this client.',
   issuer_invalid: 'Check `issuer`.',
+  callback_invalid: 'Start the sign-in again.',
   session_ended: 'The grant is used up or revoked: sign in again.',
   interaction_required: 'The user must be asked: sign in again.',
 }
@@ -45,4 +50,37 @@ export function refused(error: string, response: { status: number; headers: Head
     status: response.status,
     retryAt: wait === undefined ? undefined : Date.now() + wait,
   })
+}
+
+/** The server is not the one that was configured, or lacks what was asked of it. */
+export function invalidIssuer(message: string): OAuthError {
+  return new OAuthError('issuer_invalid', message)
+}
+
+/** What came back from a sign-in is no answer to one that was started here: nothing was exchanged for it. */
+export function invalidCallback(what: string): OAuthError {
+  return new OAuthError('callback_invalid', `${what} ${ADVICE.callback_invalid}`)
+}
+
+/** Somebody must sign in first: there is no session. */
+export function signedOut(): OAuthError {
+  return new OAuthError('interaction_required', 'Nobody is signed in. Sign in first, then call again.')
+}
+
+/** The refresh token was refused: what is left of the session are access tokens until they end. */
+export function ended(reason: 'refused' | 'answer_lost' | undefined): OAuthError {
+  return new OAuthError(
+    'session_ended',
+    reason === 'answer_lost'
+      ? 'The session is over: an answer of the server was lost that held the next refresh token. Sign in again.'
+      : reason
+        ? 'The session is over: the server no longer takes its refresh token. Sign in again.'
+        : 'The session is over: its access token has ended, and the server gave no refresh token. Sign in again.',
+    { error: 'invalid_grant', reason },
+  )
+}
+
+/** Nobody asks before: the server said so, or somebody else is at it. */
+export function resting(retryAt: number | undefined): OAuthError {
+  return new OAuthError('token_unavailable', `No token can be had now. ${ADVICE.token_unavailable}`, { retryAt })
 }

@@ -16,12 +16,17 @@ export interface Tab {
   ): Promise<Awaited<Result>>
 }
 
+/** A tab with Puppeteer's own page, for all else. */
+export interface OpenTab extends Tab {
+  readonly page: Page
+}
+
 export interface RunningBrowser {
   readonly name: BrowserName
   /** The folder of the profile; start another browser on it to see what survived. */
   readonly profile: string
   /** A new tab; all tabs share one profile. */
-  open(url: string): Promise<Tab & { readonly page: Page }>
+  open(url: string): Promise<OpenTab>
   close(): Promise<void>
   /** SIGKILL: nothing is flushed. */
   kill(): Promise<void>
@@ -29,7 +34,11 @@ export interface RunningBrowser {
 
 const CHROMIUM = '--no-sandbox --disable-gpu --disable-quic --disable-component-update --disable-sync'.split(' ')
 // Tabs that nobody sees are as quick as the one in front.
-const FIREFOX = { 'dom.min_background_timeout_value': 4, 'dom.timeout.enable_budget_timer_throttling': false }
+const FIREFOX = {
+  'dom.min_background_timeout_value': 4,
+  'dom.min_background_timeout_value_without_budget_throttling': 4,
+  'dom.timeout.enable_budget_timer_throttling': false,
+}
 
 /** Starts Debian's browser without a window. The profile is a new folder, gone with `close`, unless one is given. */
 export async function startBrowser(

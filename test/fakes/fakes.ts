@@ -39,6 +39,7 @@ export function fakeAttempt(url = 'https://api.example.com/', more: Partial<Atte
     setBody: (body: Uint8Array<ArrayBuffer>) => void Object.assign(attempt, { body }),
     signal: new AbortController().signal,
     now: Date.now,
+    correct: () => false,
     explain: () => {},
     report: () => {},
     ...more,
@@ -51,6 +52,7 @@ export const fakeAnswer = (status: number, headers: HeadersInit = {}, body = '')
   headers: new Headers(headers),
   url: new URL('https://api.example.com/'),
   peek: async () => body,
+  content: async () => new TextEncoder().encode(body),
 })
 
 export const fakeToken = (value: string, more: Partial<AccessToken> = {}): AccessToken => ({

@@ -1,6 +1,9 @@
+import { digest } from '../../src/auth/digest.ts'
+import { jwt } from '../../src/auth/jwt.ts'
 import { sigv4 } from '../../src/aws/aws.ts'
 import { hmac } from '../../src/hmac/hmac.ts'
 import { type AuthStrategy, apiKey, basic, bearer, type Credential, cookieSession, Secret } from '../../src/index.ts'
+import { messageSignature } from '../../src/message-signatures/message-signatures.ts'
 
 /** Every kind of secret a strategy holds. A new strategy adds its own here, and is proven by all that runs over them. */
 export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
@@ -9,6 +12,8 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
   'an API key in the query': (value) => apiKey({ in: 'query', name: 'api_key', value }),
   'an API key in a cookie': (value) => apiKey({ in: 'cookie', name: 'key', value }),
   'a bearer token': (value) => bearer(value),
+  'the shared secret of a message signature': (key) =>
+    messageSignature({ key, algorithm: 'hmac-sha256', keyid: 'public-name' }),
   'a secret access key': (value) =>
     sigv4({
       service: 's3',
@@ -26,6 +31,8 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
       }),
     }),
   'a password': (password) => basic({ username: 'ada', password }),
+  'a password for Digest': (password) => digest({ username: 'ada', password }),
+  'a secret that signs tokens': (key) => jwt({ algorithm: 'HS256', key: typeof key === 'function' ? () => key() as Promise<string> : key }), // biome-ignore format: one line
   'a user name that is a key': (username) => basic({ username, password: '' }),
   'a CSRF token': (value) => cookieSession({ csrf: { from: (typeof value === 'function' ? value : () => value) as () => string } }), // biome-ignore format: one line
   'the secret of a signature': (secret) => signer(secret),

@@ -6,6 +6,7 @@ import {
   type ClientOptions,
   createClient,
   createLimiter,
+  explain,
   type Fetch,
   type Limiter,
   Secret,
@@ -25,12 +26,19 @@ const platform: Fetch = (input, init) => globalThis.fetch(input, init)
 const server = (status: number, headers: Record<string, string> = {}, body = '{"error":"no"}') =>
   serve(() => ({ status, headers: { 'content-type': 'application/json', ...headers }, body }))
 
+// A password is used only where somebody asks for it.
+const CHALLENGE = 'Digest realm="r", nonce="n", qop="auth", algorithm=MD5, Bearer'
+
 /** Every way to fail, and what it shows. */
 const ways: Record<string, Way> = {
   ...Object.fromEntries(
     [200, 400, 401, 403, 404, 500].map((status): [string, Way] => [
       `the answer ${status}`,
-      async (base, seen) => ask({ ...base, retry: 0, baseUrl: await server(status, { 'set-cookie': 's=1' }) }, seen),
+      async (base, seen) =>
+        ask(
+          { ...base, retry: 0, baseUrl: await server(status, { 'set-cookie': 's=1', 'www-authenticate': CHALLENGE }) },
+          seen,
+        ),
     ]),
   ),
   'a retry that decides by the answer': async (base, seen) => {
@@ -141,11 +149,11 @@ function ours({ hooks, redirect, ...options }: ClientOptions): object {
 async function catching(call: () => PromiseLike<unknown>, seen: Seen): Promise<void> {
   try {
     const value = await call()
-    seen.push(value)
+    seen.push(value, await explain(value))
     // What people do with what they get.
     console.log(value)
   } catch (error) {
-    seen.push(error)
+    seen.push(error, await explain(error))
     console.error(error)
   }
 }

@@ -34,7 +34,11 @@ export async function attempted(
     redirect: undefined,
     signal: undefined,
   }
-  const clock = { now: () => (typeof now === 'function' ? now() : (now ?? Date.now())), observe: () => {} }
+  const clock = {
+    now: () => (typeof now === 'function' ? now() : (now ?? Date.now())),
+    observe: () => {},
+    learn: () => {},
+  }
   const attempt = createTry(1, [], outgoing, strategy.needsBody ? bytes : undefined, clock, undefined)
   const request = await attempt.authenticate([strategy])
   const explained = (said = '') => explain(carry(new Response(said, { status: 403 }), attempt.explainable))

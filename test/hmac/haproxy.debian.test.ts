@@ -1,13 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type JwtAlgorithm, jwt } from '../../src/auth/jwt.ts'
 import { createFetch } from '../../src/fetch.ts'
 import { digest, hex, hmac } from '../../src/hmac/hmac.ts'
 
 const SECRET = 'a secret that HAProxy knows'
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 let origin: string
 let folder: string
 let proxy: ChildProcess
@@ -16,6 +20,8 @@ beforeAll(async () => {
   const port = await freePort()
   folder = mkdtempSync(join(tmpdir(), 'latchkey-haproxy-'))
   const file = join(folder, 'haproxy.cfg')
+  for (const [name, { publicKey }] of Object.entries({ rsa, ec }))
+    writeFileSync(join(folder, `${name}.pem`), publicKey.export({ format: 'pem', type: 'spki' }))
   writeFileSync(
     file,
     `global
@@ -28,6 +34,12 @@ defaults
 frontend api
   bind 127.0.0.1:${port}
   option http-buffer-request
+  http-request set-var(txn.bearer) http_auth_bearer
+  http-request set-var(txn.alg) var(txn.bearer),jwt_header_query('$.alg')
+  http-request return status 200 if { path_beg /jwt/rsa } { var(txn.bearer),jwt_verify(txn.alg,"${folder}/rsa.pem") 1 }
+  http-request return status 200 if { path_beg /jwt/ec } { var(txn.bearer),jwt_verify(txn.alg,"${folder}/ec.pem") 1 }
+  http-request return status 200 if { path_beg /jwt/secret } { var(txn.bearer),jwt_verify(txn.alg,"${SECRET}") 1 }
+  http-request return status 401 hdr WWW-Authenticate 'Bearer error="invalid_token"' if { path_beg /jwt/ }
   http-request set-var(txn.target) pathq
   http-request set-var(txn.date) req.fhdr(x-date)
   http-request set-var(txn.hash) req.body,sha2(256),hex,lower
@@ -85,6 +97,29 @@ it('4 HAProxy, which knows nothing of us, agrees on every target and content', a
 it('it refuses another secret, and no signature', async () => {
   expect((await createFetch({ baseUrl: origin, auth: signer('other') })('/')).status).toBe(401)
   expect((await fetch(origin)).status).toBe(401)
+})
+
+it.each<[JwtAlgorithm, string]>([
+  ['HS256', 'secret'],
+  ['HS384', 'secret'],
+  ['HS512', 'secret'],
+  ['RS256', 'rsa'],
+  ['RS384', 'rsa'],
+  ['RS512', 'rsa'],
+  ['ES256', 'ec'],
+])('HAProxy verifies a token signed with %s', async (algorithm, path) => {
+  const keys: Record<string, string> = {
+    secret: SECRET,
+    rsa: rsa.privateKey.export({ format: 'pem', type: 'pkcs1' }) as string,
+    ec: ec.privateKey.export({ format: 'pem', type: 'sec1' }) as string,
+  }
+  const other = algorithm.startsWith('HS') ? 'rsa' : 'secret'
+  const send = createFetch({
+    baseUrl: origin,
+    auth: jwt({ algorithm, key: keys[path] as string, claims: { iss: 'me' } }),
+  })
+  expect((await send(`/jwt/${path}`)).status).toBe(200)
+  expect((await send(`/jwt/${other}`)).status).toBe(401)
 })
 
 async function freePort(): Promise<number> {

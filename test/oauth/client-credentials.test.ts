@@ -288,7 +288,7 @@ describe('where credentials go', () => {
   it('bad options are refused at creation', () => {
     expect(() => grant('https://a.example', { clientId: '' })).toThrow('clientId')
     expect(() => grant('https://a.example', { clientSecret: '' })).toThrow('clientSecret')
-    expect(() => grant('https://a.example', { clientAuthentication: 'none' as never })).toThrow("'basic' or 'post'")
+    expect(() => grant('https://a.example', { clientAuthentication: 'magic' as never })).toThrow("'post'")
     expect(() => grant('not a url')).toThrow('issuer')
   })
 })
@@ -459,7 +459,7 @@ describe('kept in a store', () => {
     expect(text(await grant(as.issuer, { store: broken }).token(context()))).toBeTruthy()
     const store = memoryStore()
     const source = grant(as.issuer, { store })
-    const id = `oauth ${JSON.stringify([as.issuer, CLIENT_ID, undefined, undefined, undefined])}`
+    const id = `oauth ${JSON.stringify([as.issuer, CLIENT_ID, undefined, undefined, undefined, 'client_credentials', false])}`
     await store.put(id, new TextEncoder().encode('garbage'), { ifVersion: null })
     expect(text(await source.token(context()))).toBeTruthy()
     expect(text(await grant(as.issuer, { store }).token(context()))).toBe(text(await source.token(context())))

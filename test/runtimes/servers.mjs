@@ -1,6 +1,7 @@
 // The API the engines call, in Node: verifies what it gets, and remembers when. With CORS as a careful server sets it.
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { createServer } from 'node:http'
+import signatures from 'http-message-signatures'
 
 export async function startServers(bundle) {
   const times = new Map()
@@ -55,6 +56,14 @@ export async function startServers(bundle) {
           .update(body)
           .digest('hex')
         return open(headers['x-signature'] === mac)
+      }
+      case 'message': {
+        const digest = `sha-256=:${createHash('sha256').update(body).digest('base64')}:`
+        if (body.length && headers['content-digest'] !== digest) return open(false)
+        const message = { method, url: `http://${headers.host}${request.url}`, headers }
+        const verify = signatures.createVerifier('secret', 'hmac-sha256')
+        const verdict = signatures.httpbis.verifyMessage({ keyLookup: async () => ({ verify }) }, message)
+        return open(await verdict.catch(() => false))
       }
       case 'limited':
         return seen.length ? json(200, { ok: true }) : json(429, {}, { 'retry-after': '1' })

@@ -2,7 +2,9 @@
 import { apiKey, basic, bearer, cookieSession, createClient, Secret } from 'latchkey'
 import { createFetch } from 'latchkey/fetch'
 import { hmac } from 'latchkey/hmac'
+import { messageSignature, SignatureError, signatureVerifier, signMessage } from 'latchkey/message-signatures'
 import { clientCredentials } from 'latchkey/oauth'
+import rfc9421 from '../vectors/message-signatures/rfc9421.json' with { type: 'json' }
 
 const SENTINEL = 'Zq7sentinelX9vK3pW'
 
@@ -57,6 +59,40 @@ export async function suite(baseUrl, engine) {
       for (const path of ['hmac', "hmac?q=a%20b&odd='()*", 'hmac?ü=^|']) equal((await ask(path, sign)).ok, true)
       for (const body of ['text', new Uint8Array(20_000), form, new URLSearchParams({ a: 'b c' }), new Blob(['x'])])
         equal((await client.post('hmac', { auth: sign, body }).json()).ok, true)
+    },
+    async '13 the signatures of RFC 9421 verify, and what it says is wrong does not'() {
+      for (const { name, label, keyid, algorithm, valid, ...vector } of rfc9421.signatures) {
+        const headers = [...vector.message.headers, ['signature-input', vector.input], ['signature', vector.signature]]
+        const keys = (found) => (found.keyid === keyid ? { key: rfc9421.keys[keyid], algorithm } : undefined)
+        const verifier = signatureVerifier({ label, keys, components: [], maxAge: false })
+        const context = { now: 1_618_884_500_000, body: new TextEncoder().encode(vector.body), request: vector.request }
+        const code = await codeOf(() => verifier.verify({ ...vector.message, headers }, context))
+        equal(code, valid ? 'none' : 'signature_invalid', name)
+      }
+    },
+    async '13 the components of RFC 9421 have the values it says'() {
+      const bytes = new TextEncoder()
+      const hash = { name: 'HMAC', hash: 'SHA-256' }
+      const mac = await crypto.subtle.importKey('raw', bytes.encode('secret'), hash, false, ['sign'])
+      for (const { component, value, type, ...message } of rfc9421.components) {
+        const structuredFields = { 'example-dict': type ?? 'list' }
+        const options = { key: 'secret', algorithm: 'hmac-sha256', components: [component], createdAt: undefined }
+        const fields = await signMessage(message, { ...options, structuredFields }).catch((error) => error)
+        equal(fields instanceof SignatureError, value === undefined, component)
+        if (value === undefined) continue
+        const base = `${component}: ${value}\n"@signature-params": (${component})`
+        const expected = new Uint8Array(await crypto.subtle.sign('HMAC', mac, bytes.encode(base)))
+        equal(fields.signature, `sig=:${btoa(String.fromCharCode(...expected))}:`, component)
+      }
+    },
+    async '13 message signatures over what is sent'() {
+      const sign = messageSignature({ key: 'secret', algorithm: 'hmac-sha256', keyid: 'key' })
+      const form = new FormData()
+      form.set('file', new Blob(['ünïcode']), 'a.txt')
+      for (const path of ['message', "message?q=a%20b&odd='()*", 'message/^|?ü=^|', 'message?'])
+        equal((await ask(path, sign)).ok, true, path)
+      for (const body of ['text', new Uint8Array(20_000), form, new URLSearchParams({ a: 'b c' }), new Blob(['x'])])
+        equal((await client.post('message', { auth: sign, body }).json()).ok, true)
     },
     async 'a 429 holds back all calls of its scope, and no other'() {
       const path = trace('limited')

@@ -18,10 +18,13 @@ export interface Child {
   kill(): Promise<void>
 }
 
-/** Runs writer.program.ts in another process, by Node or another engine. */
-export function start(args: readonly string[], { command = [process.execPath], folder = '' } = {}): Child {
+/** Runs writer.program.ts, or another file, in another process, by Node or another engine. */
+export function start(
+  args: readonly string[],
+  { command = [process.execPath], folder = '', file = program } = {},
+): Child {
   const [engine, ...flags] = command as [string, ...string[]]
-  const child = spawn(engine, [...flags, program, ...args], {
+  const child = spawn(engine, [...flags, file, ...args], {
     env: { ...process.env, LATCHKEY_TEST_FOLDER: folder, NODE_COMPILE_CACHE: cache, DENO_NO_UPDATE_CHECK: '1' },
   })
   const lines: string[] = []

@@ -2,6 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, statSync, symlinkSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { describe as describeStore } from '../../src/storage/describe.ts'
+import { keychainStore } from '../../src/storage/keychain/keychain.ts'
 import { sqliteStore } from '../../src/storage/sqlite/sqlite.ts'
 import { storeContract } from './contract.ts'
 
@@ -86,6 +88,34 @@ describe('the sqlite file', () => {
       code: 'corrupt',
     })
     expect(statSync(path).size).toBe(12_000)
+  })
+
+  it('is by default in the folder of the user for what programs keep, one per application', async () => {
+    const [home, before] = [newFolder(), process.env.XDG_STATE_HOME]
+    process.env.XDG_STATE_HOME = home
+    try {
+      await sqliteStore({ name: 'my-cli' }).put('id', bytes('value'), { ifVersion: null })
+      expect(mode(join(home, 'my-cli', 'credentials.db'))).toBe('600')
+      expect(await sqliteStore({ name: 'another' }).get('id')).toBeUndefined()
+      // The other file, so that one can be moved into the other by a chain.
+      const stores = [keychainStore({ service: 'my-cli' }), sqliteStore({ name: 'my-cli' })] as const
+      expect(await stores[0].get('id')).toBeUndefined()
+      expect(await stores[1].get('id')).toBeDefined()
+      expect(() => sqliteStore({ name: '../up' })).toThrow(expect.objectContaining({ code: 'invalid_option' }))
+    } finally {
+      if (before === undefined) delete process.env.XDG_STATE_HOME
+      else process.env.XDG_STATE_HOME = before
+    }
+  })
+
+  it('tells of itself what a bug report needs, and no path', async () => {
+    const path = newPath()
+    const store = sqliteStore({ path, key: new Uint8Array(32) })
+    expect(JSON.stringify(await describeStore(store))).toContain('"bytes":"absent"')
+    await store.put('id', bytes('value'), { ifVersion: null })
+    const report = JSON.stringify(await describeStore(store))
+    expect(report).toContain('"mode":"600"')
+    expect(report).not.toContain(path)
   })
 
   it('after close every call says so', async () => {

@@ -1,8 +1,9 @@
 // Run by the store tests in processes and threads of their own: does what it is told with one store, and says so line by line.
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import { sqliteStore } from '../../src/storage/sqlite/sqlite.ts'
 import type { CredentialStore, Version } from '../../src/types.ts'
+import { cases } from './cases.ts'
 
 const [task, kind, target, id, count] = (workerData ?? process.argv.slice(2)) as string[] as [
   keyof typeof tasks,
@@ -17,7 +18,23 @@ const text = (value: Uint8Array | undefined) => new TextDecoder().decode(value)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const pause = (duration: number) => new Promise((resolve) => setTimeout(resolve, duration))
 
+// A test that is killed leaves its children behind: none of them lives longer than it has to.
+if (!workerData) setTimeout(() => process.exit(), 60_000).unref()
+
 const tasks = {
+  /** Runs the store contract on two stores of files named anew, and gives the results as JSON. */
+  async contract(): Promise<void> {
+    const results: { name: string; problem: string | undefined }[] = []
+    for (const [name, run] of Object.entries(cases)) {
+      const file: string = `${target}-${results.length}`
+      const problem = await run(async () => [sqliteStore({ path: file }), sqliteStore({ path: file })]).then(
+        () => undefined,
+        (error) => String(error),
+      )
+      results.push({ name: `${kind}: ${name}`, problem })
+    }
+    say(JSON.stringify(results))
+  },
   /** Adds 1 to the record, `times` times, by compare-and-set alone. */
   async increment(store: CredentialStore) {
     for (let done = 0; done < times; ) {
@@ -25,6 +42,9 @@ const tasks = {
       const next = bytes(String(Number(text(entry?.value)) + 1))
       if ((await store.put(id, next, { ifVersion: entry?.version ?? null })).ok) done++
     }
+  },
+  async read(store: CredentialStore) {
+    say(text((await store.get(id))?.value))
   },
   /** Adds 1 to a file that only the holder of the lock may touch; a second holder is caught in the act. */
   async exclude(store: CredentialStore) {
@@ -34,7 +54,7 @@ const tasks = {
         id,
         async () => {
           closeSync(openSync(`${file}.held`, 'wx'))
-          const before = Number(readFileSync(file, 'utf8'))
+          const before = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
           await pause(Math.random() * 2)
           writeFileSync(file, String(before + 1))
           rmSync(`${file}.held`)

@@ -2,7 +2,7 @@
 import { createLimiter, type LimiterOptions } from '../../src/throttle/limiter.ts'
 import type { LimitedCall } from '../../src/types.ts'
 
-export interface Answer {
+interface Answer {
   readonly ok: boolean
   readonly headers?: Record<string, string>
 }
@@ -27,7 +27,7 @@ interface Task {
 }
 
 /** Runs `body` on a simulated clock in place of the real one; gives when it ends. */
-export async function simulated<T>(seed: number, body: (now: () => number) => Promise<T>): Promise<T> {
+async function simulated<T>(seed: number, body: (now: () => number) => Promise<T>): Promise<T> {
   const real = {
     setTimeout: globalThis.setTimeout,
     clearTimeout: globalThis.clearTimeout,
@@ -36,16 +36,25 @@ export async function simulated<T>(seed: number, body: (now: () => number) => Pr
     random: Math.random,
     setImmediate: globalThis.setImmediate,
   }
-  const tasks = new Map<number, Task>()
+  // Sorted, the next one last.
+  const tasks: Task[] = []
+  const cleared = new Set<number>()
   let now = 1000
   let lastId = 0
   const set = (run: () => void, delay = 0) => {
     const id = ++lastId
-    tasks.set(id, { at: now + Math.max(0, delay), id, run })
+    const at = now + Math.max(0, delay)
+    let [low, high] = [0, tasks.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (tasks[middle]!.at > at) low = middle + 1
+      else high = middle
+    }
+    tasks.splice(low, 0, { at, id, run })
     return id
   }
   globalThis.setTimeout = set as never
-  globalThis.clearTimeout = ((id: number) => void tasks.delete(id)) as never
+  globalThis.clearTimeout = ((id: number) => void cleared.add(id)) as never
   performance.now = () => now
   Date.now = () => 1_700_000_000_000 + now
   Math.random = seeded(seed)
@@ -55,14 +64,18 @@ export async function simulated<T>(seed: number, body: (now: () => number) => Pr
       done = true
     })
     result.catch(() => {})
+    let waits = true
     while (!done) {
-      await new Promise((resolve) => real.setImmediate(resolve))
+      // Whatever follows at once from the last step comes before the next.
+      if (waits) await new Promise((resolve) => real.setImmediate(resolve))
+      waits = true
       if (done) break
-      let next: Task | undefined
-      for (const task of tasks.values())
-        if (!next || task.at < next.at || (task.at === next.at && task.id < next.id)) next = task
+      const next = tasks.pop()
       if (!next) throw new Error('Nothing will ever happen again.')
-      tasks.delete(next.id)
+      if (cleared.delete(next.id)) {
+        waits = false
+        continue
+      }
       now = Math.max(now, next.at)
       next.run()
     }
@@ -117,7 +130,7 @@ export function batch(server: ModelServer, given: Batch = {}): Promise<Report> {
       log.push({ at: now() - start, ok })
       await half()
       inFlight--
-      return new Response(null, { status: ok ? 204 : 429, headers })
+      return new Response(null, { status: ok ? 204 : 429, headers: headers ?? {} })
     }
     const one = async (order: number) => {
       for (let attempt = 1; attempt <= 11; attempt++) {

@@ -21,5 +21,6 @@ export function binance({ in: where = 'query', recvWindow, ...key }: BinanceOpti
     prepare: ({ timestamp }) => ({ [where]: { recvWindow: recvWindow?.toString(), timestamp } }),
     message: ({ query, body }) => [query, body],
     place: ({ keyId, signature }) => ({ headers: { 'X-MBX-APIKEY': keyId }, [where]: { signature } }),
+    serverTime: async (answer) => answer.status === 400 && /"code": ?-1021\b/.test(await answer.peek()),
   })
 }

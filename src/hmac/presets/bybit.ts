@@ -26,5 +26,11 @@ export function bybit({ recvWindow = 5000, ...key }: BybitOptions): AuthStrategy
         'X-BAPI-SIGN': signature,
       },
     }),
+    // With status 200.
+    async serverTime(answer) {
+      const text = await answer.peek()
+      if (!/"retCode": ?10002\b/.test(text)) return undefined
+      return Number(/server_timestamp\[(\d+)\]/.exec(text)?.[1] ?? 0) || true
+    },
   })
 }

@@ -1,6 +1,7 @@
+import { parseChallenges } from '../../http/challenge.ts'
 import type { AuthStrategy } from '../../types.ts'
 import { base64Digest } from '../canonical.ts'
-import { concat, type Facts, hmac, type KeyOptions, type NonceFormat, utf8 } from '../hmac.ts'
+import { base64, concat, type Facts, hmac, type KeyOptions, type NonceFormat, utf8 } from '../hmac.ts'
 import { invalid } from '../options.ts'
 
 export interface HawkOptions extends KeyOptions {
@@ -69,5 +70,11 @@ export function hawk(options: HawkOptions): AuthStrategy {
       return { headers: { authorization: `Hawk ${given.map(([name, value]) => `${name}="${value}"`).join(', ')}` } }
     },
     places: ['header:authorization'],
+    // Only who knows the key can tell the time.
+    async serverTime(answer, mac) {
+      const challenges = parseChallenges(answer.headers.get('www-authenticate'))
+      const { ts, tsm } = challenges.find(({ scheme }) => scheme === 'hawk')?.parameters ?? {}
+      return ts && tsm && base64(await mac(`hawk.1.ts\n${ts}\n`)) === tsm ? Number(ts) * 1000 : undefined
+    },
   })
 }

@@ -89,6 +89,7 @@ function plainStore({ client, subscriber, prefix, lease, timeout, durability = '
     async delete(id, { ifVersion } = {}) {
       return String(await call(DELETE, nameOf(id), ifVersion ?? '')) as 'deleted' | 'absent' | 'conflict'
     },
+    details: () => ({ lease, timeout }),
     lock: (id, task, options) =>
       inTurn(id, (patience) => leased(call, `${nameOf(id)}:lock`, lease, patience, task), options),
     ...(subscriber && {

@@ -62,7 +62,7 @@ function prepare(db: DatabaseSync, path: string): void {
   if (format === FORMAT) return
   db.exec(`
     BEGIN IMMEDIATE;
-    CREATE TABLE IF NOT EXISTS record (id TEXT PRIMARY KEY, value BLOB NOT NULL, version TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS record (id TEXT NOT NULL UNIQUE, value BLOB NOT NULL, version TEXT NOT NULL) STRICT;
     PRAGMA application_id = ${APPLICATION};
     PRAGMA user_version = ${FORMAT};
     COMMIT`)
@@ -71,13 +71,23 @@ function prepare(db: DatabaseSync, path: string): void {
 function bound(db: DatabaseSync, path: string): Database {
   const file = fileAt(path)
   const read = db.prepare('SELECT value, version FROM record WHERE id = ?')
-  const create = db.prepare('INSERT INTO record (id, value, version) VALUES (?, ?, ?) ON CONFLICT DO NOTHING')
+  // Every id is in the table and in its index: one found in the first alone was not absent, but is damaged in the second.
+  const unindexed = 'SELECT 1 FROM record NOT INDEXED WHERE id = ?1'
+  const stray = db.prepare(unindexed)
+  const create = db.prepare(
+    `INSERT INTO record (id, value, version) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (${unindexed}) ON CONFLICT DO NOTHING`,
+  )
   const replace = db.prepare('UPDATE record SET value = ?, version = ? WHERE id = ? AND version = ?')
   const remove = db.prepare('DELETE FROM record WHERE id = ?')
   const removeIf = db.prepare('DELETE FROM record WHERE id = ? AND version = ?')
   return {
     current: () => fileAt(path) === file,
-    read: (key) => read.get(key) as Row | undefined,
+    read(key) {
+      const row = read.get(key)
+      const whole = row ? row.value instanceof Uint8Array && typeof row.version === 'string' : !stray.get(key)
+      if (!whole) throw failed('corrupt', `${path} is damaged. Nothing was changed: restore it.`)
+      return row as Row | undefined
+    },
     create: (key, value, version) => changed(create, key, value, version),
     replace: (key, value, version, ifVersion) => changed(replace, value, version, key, ifVersion),
     remove(key, ifVersion) {

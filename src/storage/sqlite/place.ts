@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, realpathSync, renameSync, rmSync, statfsSync, stat
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { LatchkeyError } from '../../errors.ts'
-import { failed } from './failure.ts'
+import { failed, storeError } from './failure.ts'
 
 /** Magic numbers of file systems of other machines (statfs(2)): their locks do not reach every process. */
 const REMOTE: Readonly<Record<number, string>> = {
@@ -15,14 +15,18 @@ const REMOTE: Readonly<Record<number, string>> = {
 }
 
 /** The user's own folder for what an application keeps between runs, by the convention of the platform. */
-export function defaultPath(name: string): string {
+export function defaultPath(name: string, file: string): string {
   if (!/^[\w@][\w@ .-]*$/.test(name)) {
     throw new LatchkeyError(
       'invalid_option',
       '`name` is a folder name: letters, digits, `.`, `-`, `_`, `@` and spaces.',
     )
   }
-  return join(stateFolder(), name, 'credentials.db')
+  try {
+    return join(stateFolder(), name, file)
+  } catch (error) {
+    throw storeError(error, 'The default path')
+  }
 }
 
 function stateFolder(): string {
@@ -87,4 +91,11 @@ function onlyOurs(path: string, most: '600' | '700'): void {
 
 function remoteFileSystem(folder: string): string | undefined {
   return process.platform === 'linux' ? REMOTE[statfsSync(folder).type >>> 0] : undefined
+}
+
+/** For a bug report: size and mode of the file, and whether it is where its locks hold. */
+export function factsOf(path: string): Readonly<Record<string, unknown>> {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (!stats) return { bytes: 'absent' }
+  return { bytes: stats.size, mode: (stats.mode & 0o777).toString(8), remote: remoteFileSystem(dirname(path)) ?? false }
 }

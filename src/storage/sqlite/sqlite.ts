@@ -8,7 +8,7 @@ import { poll, turns } from '../turns.ts'
 import { type Database, openDatabase, type Row } from './database.ts'
 import { busyError, failed, isBusy, storeError } from './failure.ts'
 import { fileLocks } from './lock.ts'
-import { defaultPath, prepare } from './place.ts'
+import { defaultPath, factsOf, prepare } from './place.ts'
 
 export interface SqliteStoreOptions {
   /** Names the folder of the default path: the name of your application. Default: `'latchkey'`. */
@@ -68,7 +68,7 @@ const LEASE: Lease = { lost: new AbortController().signal, remaining: () => Numb
  * @throws StoreError `requirement_not_met`; LatchkeyError `invalid_option`
  */
 export function sqliteStore(options: SqliteStoreOptions = {}): ClosableStore {
-  const { name = 'latchkey', path = defaultPath(name), key, requires = {} } = options
+  const { name = 'latchkey', path = defaultPath(name, 'credentials.db'), key, requires = {} } = options
   if (!key) {
     meetRequirements(TRAITS, requires)
     return plainStore(path)
@@ -133,6 +133,12 @@ function plainStore(path: string): ClosableStore {
         if (!watched.size) stopLooking()
       }
     },
+    details: () => ({
+      sqlite: process.versions.sqlite,
+      open: opened !== undefined,
+      watched: watched.size,
+      ...factsOf(path),
+    }),
     async close() {
       closed = true
       stopLooking()

@@ -1,4 +1,4 @@
-// A client of another library keeps its face and gets our pipeline. Run: API_URL=… API_KEY=… node examples/other-client.ts
+// openapi-fetch keeps its face and types, and gets our pipeline. Run: API_URL=… API_KEY=… node examples/openapi-fetch.ts
 import { apiKey, createFetch } from 'latchkey/fetch'
 import createOpenApiClient from 'openapi-fetch'
 

@@ -1,0 +1,170 @@
+// A sign-in in the browser, from its start to the session: each is completed once, whoever asks, and however often.
+import { authorizationCodeGrantRequest, generateRandomCodeVerifier, generateRandomNonce, generateRandomState, validateAuthResponse } from 'oauth4webapi' // biome-ignore format: one line
+import { LatchkeyError } from '../errors.ts'
+import {
+  type AuthorizationRequestOptions,
+  createAuthorizationRequester,
+  type StartOptions,
+} from './authorization-request.ts'
+import type { OAuthClient } from './client.ts'
+import { checkIdToken, type SignatureCheck } from './id-token.ts'
+import type { SessionGrant } from './session-grant.ts'
+import { createSignIns, type SignIn } from './sign-ins.ts'
+import { readTokens } from './token-endpoint.ts'
+import { invalidCallback, refused } from './verdict.ts'
+
+export interface AuthorizationOptions extends AuthorizationRequestOptions {
+  /** Check the signature of the ID token too: what `idTokenSignature()` gives. Not needed where it came over https, as it always does here. */
+  verifyIdToken?: SignatureCheck
+}
+
+/** What a completed sign-in gives back. */
+export interface Completed {
+  /** As given to `start()`. */
+  readonly returnTo?: string
+}
+
+export interface Authorization {
+  start(redirectUri: string, options: StartOptions): Promise<string>
+  complete(url: URL): Promise<Completed>
+}
+
+/** The end of the `state` of a sign-in whose answer another window waits for. */
+const POPUP = '.popup'
+/** How many completed sign-ins one object remembers. */
+const REMEMBERED = 10
+
+/** @throws LatchkeyError `invalid_option` */
+export function createAuthorization(
+  client: OAuthClient,
+  grant: SessionGrant,
+  options: AuthorizationOptions,
+): Authorization {
+  const { scope = '', verifyIdToken } = options
+  if (verifyIdToken !== undefined && typeof verifyIdToken !== 'function')
+    throw new LatchkeyError('invalid_option', '`verifyIdToken` must be what `idTokenSignature()` gives.')
+  const requester = createAuthorizationRequester(client, options)
+  const signIns = createSignIns(grant.store, `${grant.id} sign-ins`, ({ session }) => void grant.discard(session))
+  /** By state; a page may run the code that completes twice. */
+  const completing = new Map<string, Promise<Completed>>()
+
+  return {
+    async start(redirectUri, asked) {
+      const { issuer } = await client.server.metadata()
+      const { display, returnTo, maxAge } = asked
+      const state = generateRandomState() + (display === 'popup' ? POPUP : '')
+      const openId = isOpenId(asked.scope ?? scope)
+      const signIn: SignIn = {
+        session: grant.newSession(),
+        verifier: generateRandomCodeVerifier(),
+        issuer,
+        redirectUri,
+        at: Date.now(),
+        ...(openId && { nonce: generateRandomNonce() }),
+        ...(asked.scope !== undefined && { scope: asked.scope }),
+        ...(returnTo !== undefined && { returnTo }),
+        ...(maxAge !== undefined && { maxAge }),
+      }
+      const url = await requester.url(state, signIn, asked, grant.prover(signIn.session))
+      await signIns.add(state, signIn)
+      return url
+    },
+    complete(url) {
+      const state = url.searchParams.get('state') ?? ''
+      // Without one, the page may have been tidied: what was completed here last is meant.
+      const known = state || url.searchParams.has('code') ? completing.get(state) : [...completing.values()].at(-1)
+      if (known) return known
+      const work = completed(url, state).then(tidied, (error) => {
+        if (error?.retryable) completing.delete(state)
+        else tidy(state)
+        throw error
+      })
+      completing.set(state, work)
+      for (const old of [...completing.keys()].slice(0, -REMEMBERED)) completing.delete(old)
+      return work
+
+      function tidied(result: Completed): Completed {
+        tidy(state)
+        return result
+      }
+    },
+  }
+
+  async function completed({ searchParams }: URL, state: string): Promise<Completed> {
+    if (!state) throw invalidCallback('This URL is no answer to a sign-in: it has no `state`.')
+    // All that takes long or runs the user's code comes before the lock.
+    const send = await client.ready()
+    const server = await client.server.metadata()
+    return signIns.alone(async () => {
+      const signIn = await signIns.take(state, searchParams.get('code') ?? '')
+      if (!signIn) throw invalidCallback('No sign-in with this `state` was started here, or that is too long ago.')
+      if (!('verifier' in signIn)) {
+        if (signIn.done) return given(signIn)
+        throw invalidCallback('This answer was used before, and nobody was signed in by it.')
+      }
+      const { session, nonce, maxAge, verifier, redirectUri } = signIn
+      try {
+        if (server.issuer !== signIn.issuer)
+          throw invalidCallback('The sign-in was started with another authorization server.')
+        const prover = grant.prover(session)
+        const answer = validated(searchParams, state)
+        const reply = await send(
+          (_, described, authentication, request) =>
+            authorizationCodeGrantRequest(server, described, authentication, answer, redirectUri, verifier, {
+              ...request,
+              additionalParameters: grant.first,
+            }),
+          { prover },
+        )
+        const { token, idToken, error } = readTokens({ ...reply, receivedAt: Date.now() }, reply.headers)
+        if (!token) throw error
+        const expected = { nonce, maxAge, required: nonce !== undefined, signature: verifyIdToken }
+        await checkIdToken(client, idToken, expected)
+        await grant.establish(session, reply, signIn.scope === undefined ? {} : { scope: signIn.scope })
+      } catch (error) {
+        await grant.discard(session)
+        throw error
+      }
+      await signIns.finish(state)
+      return given(signIn)
+    })
+
+    function validated(parameters: URLSearchParams, expected: string): URLSearchParams {
+      try {
+        return validateAuthResponse(server, client.described(), parameters, expected)
+      } catch {
+        // The server's own word, once it is sure that it is the server's.
+        const error = parameters.get('error')
+        const issuer = parameters.get('iss')
+        const foreign =
+          issuer === null ? server.authorization_response_iss_parameter_supported : issuer !== server.issuer
+        if (error && !foreign && parameters.getAll('state').length === 1)
+          throw refused(error, { status: 0, headers: new Headers() })
+        throw invalidCallback(
+          foreign
+            ? 'The answer is not from the authorization server that was asked.'
+            : 'The answer is not what a server sends that was asked for a code.',
+        )
+      }
+    }
+  }
+}
+
+function given({ returnTo }: { readonly returnTo?: string }): Completed {
+  return returnTo === undefined ? {} : { returnTo }
+}
+
+function isOpenId(scope: string): boolean {
+  return scope.split(' ').includes('openid')
+}
+
+/** The address bar, and with it the history, shows the answer no longer. */
+function tidy(state: string): void {
+  const { location, history } = globalThis
+  if (!location?.href || !history?.replaceState) return
+  const url = new URL(location.href)
+  if (url.searchParams.get('state') !== state) return
+  for (const name of ['code', 'state', 'iss', 'session_state', 'error', 'error_description', 'error_uri'])
+    url.searchParams.delete(name)
+  history.replaceState(history.state, '', url)
+}

@@ -1,0 +1,67 @@
+// The record of a session in its store: every step is a compare-and-set on the one before.
+import type { CredentialStore, Entry, Version } from '../types.ts'
+import { type Held, readRecord, type SessionRecord, writtenRecord } from './record.ts'
+
+/** Written; or not, because what stands there was issued later, or because the session is over. */
+export type Kept = Held | 'newer' | 'gone'
+
+export interface Journal {
+  read(): Promise<Held | undefined>
+  /** Undefined when somebody else wrote meanwhile. */
+  advance(from: Held, record: SessionRecord): Promise<Held | undefined>
+  /** What the server gave is written over anything but what it gave later, and never brings a session back that was ended. */
+  keep(from: Held, record: SessionRecord): Promise<Kept>
+  /** Another session; over the given version only, or over whatever stands there. */
+  replace(record: SessionRecord, ifVersion?: Version | null): Promise<void>
+  /** Gives the record that was there to the end, so that what was renewed meanwhile is not overlooked. */
+  remove(): Promise<SessionRecord | undefined>
+}
+
+export function createJournal(store: CredentialStore, id: string): Journal {
+  return {
+    async read() {
+      const entry = await store.get(id)
+      return entry && readRecord(entry, store)
+    },
+    async advance(from, record) {
+      const result = await store.put(id, writtenRecord(record), { ifVersion: from.version })
+      return result.ok ? { record, version: result.version } : undefined
+    },
+    async keep(from, record) {
+      let { version } = from
+      for (;;) {
+        const result = await store.put(id, writtenRecord(record), { ifVersion: version })
+        if (result.ok) return { record, version: result.version }
+        const current = result.current && readRecord(result.current, store)
+        if (current?.record.session !== record.session) return 'gone'
+        if (current.record.issuedAt > record.issuedAt) return 'newer'
+        version = current.version
+      }
+    },
+    async replace(record, ifVersion) {
+      let version = ifVersion === undefined ? ((await store.get(id))?.version ?? null) : ifVersion
+      for (;;) {
+        const result = await store.put(id, writtenRecord(record), { ifVersion: version })
+        if (result.ok || ifVersion !== undefined) return
+        version = result.current?.version ?? null
+      }
+    },
+    async remove() {
+      for (;;) {
+        const entry = await store.get(id)
+        if (!entry) return undefined
+        const record = readable(entry)
+        if ((await store.delete(id, { ifVersion: entry.version })) !== 'conflict') return record
+      }
+    },
+  }
+
+  /** Also what nobody can read is removed when the user says so. */
+  function readable(entry: Entry): SessionRecord | undefined {
+    try {
+      return readRecord(entry, store).record
+    } catch {
+      return undefined
+    }
+  }
+}

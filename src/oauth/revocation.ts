@@ -1,0 +1,24 @@
+// The server is told that a token is used no more (RFC 7009).
+import { revocationRequest } from 'oauth4webapi'
+import type { OAuthClient } from './client.ts'
+import type { SessionRecord } from './record.ts'
+
+/** Revokes what the session lives on. False when the server could not be told: signing out does not fail for that. */
+export async function revoked(client: OAuthClient, { refreshToken, tokens }: SessionRecord): Promise<boolean> {
+  const token = refreshToken ?? Object.values(tokens)[0]?.value
+  if (token === undefined) return true
+  const hint = refreshToken === undefined ? 'access_token' : 'refresh_token'
+  try {
+    if (!(await client.server.metadata()).revocation_endpoint) return false
+    const send = await client.ready()
+    const { status } = await send((server, described, authentication, request) =>
+      revocationRequest(server, described, authentication, token, {
+        ...request,
+        additionalParameters: { token_type_hint: hint },
+      }),
+    )
+    return status === 200
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,247 @@
+// A grant that somebody took part in: what it was given is kept as a session, renewed by all who share the store, and ended.
+import { refreshTokenGrantRequest } from 'oauth4webapi'
+import { LatchkeyError, type OAuthError } from '../errors.ts'
+import { memoryStore } from '../storage/memory.ts'
+import type { AccessToken, AuthStrategy, CredentialStore, TokenSource } from '../types.ts'
+import type { OAuthClient, Reply } from './client.ts'
+import { bound, createProver, keyId, keyIn, type Nonces, type Prover } from './dpop.ts'
+import { claimsOf, type Obtained, type SessionRecord, settled } from './record.ts'
+import { createRenewal, patiently, type Renewal } from './renewal.ts'
+import { revoked } from './revocation.ts'
+import { createSession } from './session.ts'
+import type { Asked } from './spend.ts'
+import { grantStrategy, type OnChallenge } from './strategy.ts'
+import { watched } from './watched.ts'
+
+export interface SessionGrantOptions {
+  /** Space-separated scopes to sign in with. Default: what the server gives. */
+  scope?: string
+  /** The resources the session is for (RFC 8707). A request carries a token for the first; `for()` gives tokens for the others. */
+  resource?: string | readonly string[]
+  /** Keeps the session, also for other tabs, processes and machines that share it. Default: the memory of this object. */
+  store?: CredentialStore
+  /** Binds the tokens to a key and proves it with each request (RFC 9449). Default false. */
+  dpop?: boolean
+  /** Names the quota scope. No secret. Default: an opaque name of its own. */
+  identity?: string
+  /** Asked when a resource wants more than the token allows. True, once a better token is there, sends the request once more; else the caller gets the answer. */
+  onChallenge?: OnChallenge
+}
+
+/** What is wanted of a session beside its first token. */
+export interface TokenWish {
+  /** Fewer scopes than were granted, separated by spaces. Default: all. */
+  scope?: string
+  /** One of the resources the session is for. Default: the first. */
+  resource?: string
+}
+
+/** A session as `auth`, and what can be asked of it. */
+export interface Login extends AuthStrategy, TokenSource {
+  /** True while the session can give tokens. Asks the store, not the server. @throws StoreError */
+  signedIn(): Promise<boolean>
+  /**
+   * Ends the session for all who share the store, then tells the server (RFC 7009); a renewal that is under way elsewhere is discarded,
+   * and what it brought revoked. `revoked` is false when the server could not be told, or has no revocation endpoint.
+   * @throws StoreError when the store keeps the session
+   */
+  signOut(): Promise<{ readonly revoked: boolean }>
+  /**
+   * The same session for another resource or with fewer scopes, to be given as `auth`.
+   * @throws LatchkeyError `invalid_option` for a resource the session is not for
+   */
+  for(wish: TokenWish): AuthStrategy & TokenSource
+  /** The claims of the ID token of the session, undefined without one. They were checked when it was issued. @throws StoreError */
+  claims(): Promise<Readonly<Record<string, unknown>> | undefined>
+  /** True once this object wrote to its store: on a server, the time to send the store's content back to the browser. */
+  changed(): boolean
+}
+
+/**
+ * What a grant builds on. It only has to get a token response:
+ *
+ *     const grant = sessionGrant(client, 'login', options)
+ *     const session = grant.newSession()                     // keep it with `state` and code verifier until the user is back
+ *     const send = await client.ready()
+ *     const reply = await send(ask, { prover: grant.prover(session) })
+ *     … validate what belongs to the grant (ID token, nonce) …
+ *     await grant.establish(session, reply)                  // throws an OAuthError with a verdict when it is no token
+ *     return { ...grant.login, start, complete }             // everything in it is a closure and may be spread
+ *
+ * From then on `login` gives tokens, renews them, and says `session_ended` or `interaction_required` when the user is needed again.
+ */
+export interface SessionGrant {
+  readonly login: Login
+  readonly store: CredentialStore
+  /** Of the session's record. What else the grant keeps, such as a sign-in under way, goes under `${id} <name>`. */
+  readonly id: string
+  /** What the request for the first token says of it: its resource, where there are several (RFC 8707, section 2.2). */
+  readonly first: URLSearchParams
+  /** Name of a session that is about to begin; no secret. */
+  newSession(): string
+  /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
+  prover(session: string): Prover | undefined
+  /**
+   * Makes a token response the session, in place of any before.
+   * `scope` is what was asked for: the answer leaves it out when it was granted as asked (RFC 6749, section 5.1).
+   * @throws OAuthError, StoreError
+   */
+  establish(session: string, reply: Reply, asked?: { scope?: string | undefined }): Promise<SessionRecord>
+  read(): Promise<SessionRecord | undefined>
+  /** Forgets the key of a session that did not begin. */
+  discard(session: string): Promise<void>
+  /** `signOut()`, with the record that was removed: its `idToken` is the hint for RP-initiated logout. */
+  end(): Promise<{ readonly record: SessionRecord | undefined; readonly revoked: boolean }>
+}
+
+/** What only some grants have. */
+export interface SessionHooks {
+  /** Asked before a token is taken from the record: a session in its place, or undefined to leave it. May take long; never runs under the lock. */
+  begin?(current: SessionRecord | undefined): Promise<SessionRecord | undefined>
+}
+
+/**
+ * `name` is part of the record's id: grants of one client, account and store with the same name share one session. `account` tells
+ * the sessions of several users apart; `accounts()` makes a grant for each.
+ * @throws LatchkeyError `invalid_option`
+ */
+export function sessionGrant(
+  client: OAuthClient,
+  name: string,
+  options: SessionGrantOptions & { account?: string | undefined },
+  { begin }: SessionHooks = {},
+): SessionGrant {
+  const { account, identity, onChallenge, dpop = false } = options
+  if (typeof dpop !== 'boolean') throw new LatchkeyError('invalid_option', '`dpop` must be true or false.')
+  const resources = [options.resource ?? []].flat()
+  const id = `oauth ${JSON.stringify([client.server.name, client.id, name, account])}`
+  const { store, changed } = watched(options.store ?? memoryStore())
+  const nonces: Nonces = new Map()
+  const renewals = new Map<string, Renewal>()
+  const sessionOf = new WeakMap<AccessToken, string>()
+  let last: { readonly session: string; readonly prover: Prover } | undefined
+
+  const engine = createSession({
+    store,
+    id,
+    ...(begin && { begin }),
+    async prepare() {
+      const send = await client.ready()
+      const endpoint = (await client.server.metadata()).token_endpoint as string
+      return ({ session, refreshToken = '', nonce }, { parameters }, timeout) => {
+        const prover = grant.prover(session)
+        if (nonce) prover?.learn(endpoint, new Headers({ 'dpop-nonce': nonce }))
+        return send(
+          (server, described, authentication, request) =>
+            refreshTokenGrantRequest(server, described, authentication, refreshToken, {
+              ...request,
+              additionalParameters: parameters,
+            }),
+          { prover, timeout },
+        )
+      }
+    },
+    abandon: (record) => void revoked(client, record),
+  })
+
+  const grant: SessionGrant = {
+    id,
+    store,
+    first: wanted({}).parameters,
+    newSession: () => crypto.randomUUID(),
+    prover(session) {
+      if (!dpop) return undefined
+      if (last?.session !== session)
+        last = { session, prover: createProver(() => keyIn(store, `${id} ${session}`), nonces) }
+      return last.prover
+    },
+    async establish(session, reply, { scope = options.scope } = {}) {
+      const before = await engine.read().catch(() => undefined)
+      const answer = { status: reply.status, text: reply.text, receivedAt: Date.now(), asked: wanted({}).name }
+      const { record, token, error } = settled({ format: 1, session, tokens: {}, issuedAt: 0 }, answer, reply.headers)
+      if (error) throw error
+      const granted = token?.scope ?? scope
+      const established = { ...record, ...(granted !== undefined && { scope: granted }) }
+      await engine.establish(established)
+      forget()
+      if (before && before.session !== session) await dropKey(before.session)
+      return established
+    },
+    read: () => engine.read(),
+    discard: dropKey,
+    async end() {
+      const record = await engine.end()
+      forget()
+      if (record) await dropKey(record.session)
+      return { record, revoked: record !== undefined && (await revoked(client, record)) }
+    },
+    login: {
+      ...strategyFor({}),
+      async signedIn() {
+        const record = await engine.read()
+        if (!record) return begin !== undefined
+        const living = ({ expiresAt }: { expiresAt?: number }) => expiresAt === undefined || expiresAt > Date.now()
+        return record.refreshToken !== undefined || Object.values(record.tokens).some(living)
+      },
+      signOut: async () => ({ revoked: (await grant.end()).revoked }),
+      for: strategyFor,
+      async claims() {
+        const idToken = (await engine.read())?.idToken
+        return idToken === undefined ? undefined : claimsOf(idToken)
+      },
+      changed,
+    },
+  }
+  return grant
+
+  function strategyFor(wish: TokenWish): AuthStrategy & TokenSource {
+    const asked = wanted(wish)
+    const renewal =
+      renewals.get(asked.name) ??
+      createRenewal(
+        (refused, report) => patiently(async () => proved(await engine.obtain(asked, refused, report)), wasAnswered),
+        async (held) => {
+          const { session, token } = await engine.look(asked)
+          if (session !== undefined && token) return proved({ session, token })
+          // What is held lasts to its end, unless somebody else has signed in.
+          return sessionOf.get(held) === session ? held : undefined
+        },
+      )
+    renewals.set(asked.name, renewal)
+    const named = identity && account !== undefined ? `${identity} ${account}` : identity
+    return grantStrategy(renewal, { identity: named, nonces: dpop ? nonces : undefined, onChallenge })
+  }
+
+  function wanted({ scope, resource = resources[0] }: TokenWish): Asked {
+    if (resource !== undefined && !resources.includes(resource))
+      throw new LatchkeyError(
+        'invalid_option',
+        `The session is not for ${resource}: some servers end it when asked. Add it to \`resource\`, and sign in again.`,
+      )
+    const parameters = new URLSearchParams()
+    const sorted = scope?.split(' ').filter(Boolean).sort().join(' ')
+    if (sorted) parameters.set('scope', sorted)
+    if (resource) parameters.set('resource', resource)
+    return { name: JSON.stringify([sorted, resource]), parameters }
+  }
+
+  function proved({ session, token }: Obtained): AccessToken {
+    const prover = grant.prover(session)
+    const given = prover ? bound(token, prover) : token
+    sessionOf.set(given, session)
+    return given
+  }
+
+  function forget(): void {
+    for (const renewal of renewals.values()) renewal.forget()
+  }
+
+  async function dropKey(session: string): Promise<void> {
+    if (dpop) await store.delete(keyId(`${id} ${session}`)).catch(() => {})
+  }
+}
+
+/** Where no answer came, a refresh token may have been spent: it is not sent again and again. */
+function wasAnswered({ status, retryAt }: OAuthError): boolean {
+  return status !== undefined || retryAt !== undefined
+}

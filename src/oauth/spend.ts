@@ -1,0 +1,209 @@
+// Spends a refresh token under the lock. Each step is written before the next is taken, so that whoever comes after a crash knows how far it got.
+import { StoreError } from '../errors.ts'
+import type { ClientEvent } from '../events.ts'
+import { sleep } from '../timing.ts'
+import type { AccessToken, CredentialStore, Lease } from '../types.ts'
+import type { Reply } from './client.ts'
+import type { Journal, Kept } from './journal.ts'
+import {
+  goodToken,
+  type Held,
+  type Intent,
+  issuedAfter,
+  type Obtained,
+  type SessionRecord,
+  type StoredAnswer,
+  settled,
+} from './record.ts'
+import { REQUEST_TIMEOUT } from './server.ts'
+import { ended, resting, signedOut } from './verdict.ts'
+
+/** What a token is wanted for: its name in the record, and what the request says of it. */
+export interface Asked {
+  readonly name: string
+  readonly parameters: URLSearchParams
+}
+
+/** Sends the refresh token of a record. */
+export type SendRefresh = (record: SessionRecord, asked: Asked, timeout: number) => Promise<Reply>
+
+export type Report = (event: ClientEvent) => void
+
+interface Spender {
+  /** Undefined when somebody else may still be spending the refresh token. */
+  renewed(
+    lease: Lease,
+    send: SendRefresh,
+    asked: Asked,
+    refused: AccessToken | undefined,
+    told: Told,
+  ): Promise<Obtained | undefined>
+  /** Could not be written yet: the newest refresh token is only here, so it is not spent. */
+  unsaved(): Unsaved | undefined
+  /** Writes it. @throws StoreError */
+  save(): Promise<void>
+  forget(): void
+}
+
+interface Unsaved {
+  readonly from: Held
+  readonly record: SessionRecord
+}
+
+/** Of one call. */
+interface Told {
+  readonly report: Report
+  /** What must wait until the lock is free. */
+  readonly afterwards: (() => void)[]
+  /** Somebody wrote while we held the lock: it does not keep everybody out. */
+  raced: boolean
+}
+
+/** Milliseconds for which an intent is respected that another holder, now paused or dead, wrote under a lock that only lapsed. */
+const GRACE = 15_000
+/** Milliseconds a lease must still last for a refresh token to leave. */
+const LEAST = 2000
+/** Milliseconds within which somebody whom the lock did not keep out has written what he got. */
+const RACE = 1000
+
+export function createSpender(
+  store: CredentialStore,
+  journal: Journal,
+  abandon: (record: SessionRecord) => void,
+): Spender {
+  const me = crypto.randomUUID()
+  let unsaved: Unsaved | undefined
+
+  return {
+    unsaved: () => unsaved,
+    forget: () => (unsaved = undefined),
+    async save() {
+      if (!unsaved) return
+      const { from, record } = unsaved
+      const kept = await journal.keep(from, record)
+      if (unsaved?.record === record) unsaved = undefined
+      if (kept === 'gone') abandon(record)
+    },
+    async renewed(lease, send, asked, refused, told) {
+      for (;;) {
+        const held = await journal.read()
+        if (!held) throw signedOut()
+        const { record } = held
+        const token = goodToken(record, asked.name, refused)
+        if (token) return { token, session: record.session }
+        if (record.answer) {
+          // Left by a holder who died before it could read it.
+          await journal.keep(held, settled(record, record.answer).record)
+          continue
+        }
+        if (!record.refreshToken) throw ended(record.ended)
+        if ((record.restsUntil ?? 0) > Date.now()) throw resting(record.restsUntil)
+        if (lease.remaining() < LEAST || (record.intent && busy(record.intent, told))) return undefined
+        const intended = await journal.advance(held, {
+          ...record,
+          intent: { holder: me, at: Date.now() },
+          ...(record.intent && { unanswered: true }),
+        })
+        const obtained = intended && (await spent(intended, lease, send, asked, told))
+        if (obtained) return obtained
+        told.raced = true
+      }
+    },
+  }
+
+  /** Undefined when somebody else has written what is newer. */
+  async function spent(
+    intended: Held,
+    lease: Lease,
+    send: SendRefresh,
+    asked: Asked,
+    told: Told,
+  ): Promise<Obtained | undefined> {
+    const { at, reply } = await answered(intended, lease, send, asked)
+    const { status, text, headers } = reply
+    const nonce = headers.get('dpop-nonce')
+    const answer: StoredAnswer = { status, text, receivedAt: Date.now(), asked: asked.name, ...(nonce && { nonce }) }
+    const journalled: Kept | undefined =
+      status === 200
+        ? await unwritten(journal.keep(at, { ...at.record, answer, issuedAt: issuedAfter(at.record) }))
+        : undefined
+    const from = typeof journalled === 'object' ? journalled : at
+    const { record, token, error } = settled(from.record, answer, headers)
+    if (record.ended) return lost(from, record, told)
+    const kept = typeof journalled === 'string' ? journalled : await saved(from, record, told)
+    if (kept === 'gone') {
+      told.afterwards.push(() => abandon(record))
+      throw signedOut()
+    }
+    if (kept === 'newer') return undefined
+    if (!token) throw error
+    return { token, session: record.session }
+  }
+
+  /** The answer, asked for once more when the first was lost: some servers give it again, for a short while. */
+  async function answered(
+    intended: Held,
+    lease: Lease,
+    send: SendRefresh,
+    asked: Asked,
+  ): Promise<{ at: Held; reply: Reply }> {
+    const sent = () => send(intended.record, asked, Math.min(REQUEST_TIMEOUT, lease.remaining()))
+    const doubtful = { ...intended, record: { ...intended.record, unanswered: true as const } }
+    try {
+      return { at: intended, reply: await sent() }
+    } catch (error) {
+      if (!isUnavailable(error)) {
+        // What was refused here never left, so nothing is in doubt.
+        await unwritten(journal.keep(intended, withoutIntent(intended.record)))
+        throw error
+      }
+      if (lease.remaining() < LEAST) throw error
+    }
+    return { at: doubtful, reply: await sent() }
+  }
+
+  /** The server took the refresh token for used up: true, unless somebody whom the lock did not keep out has just used it. */
+  async function lost(from: Held, record: SessionRecord, told: Told): Promise<undefined> {
+    if (told.raced || record.ended === 'answer_lost')
+      for (const start = performance.now(); performance.now() - start < RACE; await sleep(RACE / 10))
+        if ((await journal.read())?.version !== from.version) return undefined
+    if (!(await journal.advance(from, record))) return undefined
+    const reason = record.ended as 'refused' | 'answer_lost'
+    told.afterwards.push(() => told.report({ type: 'session_ended', reason }))
+    throw ended(reason)
+  }
+
+  async function saved(from: Held, record: SessionRecord, { report, afterwards }: Told): Promise<Kept | undefined> {
+    try {
+      return await journal.keep(from, record)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      unsaved = { from, record }
+      afterwards.push(() => report({ type: 'unsaved', code: error.code }))
+      return undefined
+    }
+  }
+
+  function busy({ holder, at }: Intent, { raced }: Told): boolean {
+    // A lock that ends only with its holder tells that the one before is gone; a lease only that it was slow.
+    if ((store.traits.lock !== 'lease' && !raced) || holder === me) return false
+    const age = Date.now() - at
+    return age >= 0 && age < GRACE
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === 'token_unavailable'
+}
+
+/** Undefined when the store could not write it: the next write says more, and is made in any case. */
+function unwritten(work: Promise<Kept>): Promise<Kept | undefined> {
+  return work.catch((error) => {
+    if (error instanceof StoreError) return undefined
+    throw error
+  })
+}
+
+function withoutIntent({ intent: _, ...record }: SessionRecord): SessionRecord {
+  return record
+}
