@@ -2,24 +2,15 @@ import type { RateLimitError } from '../errors.ts'
 import { classify, defaultRetry } from '../retry/classify.ts'
 import { waitHint } from '../retry/hint.ts'
 import type { Awaitable, LimitedCall, Limiter, WaitReason } from '../types.ts'
-import { concurrentOf, createDeclared, type Limit } from './declared.ts'
+import { concurrentOf, createDeclared } from './declared.ts'
 import { closedUntil } from './gate.ts'
-import { type QuotaReading, type ReadQuota, readQuota as readHeaderFields } from './header-fields.ts'
+import { type QuotaReading, readQuota } from './header-fields.ts'
 import { createQueue, type Waiter } from './queue.ts'
 import { COLD, createScope, type Flight, forgetLost, type Hold, land, type Scope, spread, WARM } from './scope.ts'
-import type { Share } from './share.ts'
+import type { LimiterOptions, Scopes } from './steps.ts'
 import { statesOf, tooLong } from './told.ts'
 
-export interface LimiterOptions {
-  /** What is known of the limits of one set of credentials; `'none'`: there are none, so only a refusal holds calls back. Default: learned. */
-  limits?: readonly Limit[] | 'none'
-  /** Reads what answers say of quotas. Default: the common header fields. */
-  readQuota?: ReadQuota
-  /** Most calls of one scope that wait; one more is refused at once. Default 100 000. */
-  maxQueue?: number
-  /** Tells and hears what other processes or tabs meet. Default: nobody. */
-  share?: Share
-}
+export type { LimiterOptions } from './steps.ts'
 
 // What was learned of an idle scope may be forgotten once there are this many.
 const MOST_SCOPES = 1000
@@ -31,22 +22,8 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
   return { run, limits }
 }
 
-/** The limiter and the steps it is made of, for those that share scopes. */
-export interface Scopes extends Required<Limiter> {
-  scopeOf(name: string): Scope
-  /** Why a call may not leave now. */
-  hold(scope: Scope, waiter: Waiter | undefined, call: LimitedCall): Hold | undefined
-  depart(scope: Scope, call: LimitedCall): Flight
-  read(response: Response, call: LimitedCall): Awaitable<readonly QuotaReading[]>
-  learn(scope: Scope, call: LimitedCall, flight: Flight, response: Response, readings: readonly QuotaReading[]): void
-  /** It is back, or will never be. */
-  settle(scope: Scope, flight: Flight, told: boolean): void
-  /** Set where the call would wait longer than its caller accepts. */
-  refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): RateLimitError | undefined
-}
-
 export function createScopes(options: LimiterOptions): Scopes {
-  const { limits = [], readQuota = readHeaderFields, maxQueue = 100_000, share } = options
+  const { limits = [], quota = readQuota, maxQueue = 100_000, share } = options
   const careful = limits !== 'none'
   const declared = careful ? limits : []
   const concurrent = concurrentOf(declared)
@@ -89,7 +66,7 @@ export function createScopes(options: LimiterOptions): Scopes {
   }
 
   function read({ headers, status }: Response, { peek }: LimitedCall): Awaitable<readonly QuotaReading[]> {
-    const readings = readQuota(headers, status, Date.now(), peek)
+    const readings = quota(headers, status, Date.now(), peek)
     return readings instanceof Promise ? readings.catch(() => []) : readings
   }
 
@@ -159,11 +136,11 @@ export function createScopes(options: LimiterOptions): Scopes {
     if (full()) forgetLost(scope, now)
     if (full()) return until(scope.cap === 1 ? 'probe' : 'concurrency', 0)
     if (!careful) return undefined
-    const quota = ledger.short(now, scope.inFlight, cost)
-    if (quota) {
+    const short = ledger.short(now, scope.inFlight, cost)
+    if (short) {
       // Used up, not only promised to others: whoever comes first after the reset asks how much there is now.
-      if (quota.remaining < cost) begin(scope, 1)
-      return until('quota', quota.resetAt, { policy: quota.reading.policy })
+      if (short.remaining < cost) begin(scope, 1)
+      return until('quota', short.resetAt, { policy: short.reading.policy })
     }
     const freeAt = scope.declared.freeAt(cost)
     if (freeAt > now) return until('declared', freeAt)

@@ -14,7 +14,7 @@ if ARGV[2] ~= '' then
 end
 return {seen, now}`
 
-export interface Swapped {
+interface Swapped {
   readonly version: string
   /** Milliseconds since the epoch, by the clock of Redis. */
   readonly at: number

@@ -42,7 +42,7 @@ const LONGEST_LOOK = 100
  * const api = createClient({ baseUrl, auth, limiter })
  */
 export function redisLimiter(options: RedisLimiterOptions): Limiter {
-  const { client, identity, secret, prefix = 'latchkey:limits:', timeout = 1000, onAway = () => {} } = options
+  const { client, identity, secret, prefix = 'latchkey:limits:', timeout = 1000 } = options
   if (typeof client?.eval !== 'function') throw invalid('`client` must be a connected client of the `redis` package.')
   if (typeof identity !== 'string' || !identity) throw invalid('`identity` must name whose credentials these are.')
   if (!(timeout > 0)) throw invalid('`timeout` must be milliseconds, more than 0.')
@@ -76,6 +76,13 @@ export function redisLimiter(options: RedisLimiterOptions): Limiter {
     limits: () => scopes.limits(),
   }
 
+  /** Who only listens must not be able to break a request. */
+  function tellAway(away: boolean): void {
+    try {
+      options.onAway?.(away)
+    } catch {}
+  }
+
   function fleetOf(scope: Scope, call: LimitedCall): FleetScope {
     let fleet = fleets.get(scope)
     if (fleet) return fleet
@@ -84,7 +91,7 @@ export function redisLimiter(options: RedisLimiterOptions): Limiter {
       .then((sign) => sign(utf8(name)))
       .then((bytes) => createCell(client, prefix + base64url(bytes), { timeout, lifetime: LIFETIME }))
     cell.catch(() => {})
-    fleet = createFleetScope(scope, cell, me, onAway)
+    fleet = createFleetScope(scope, cell, me, tellAway)
     fleets.set(scope, fleet)
     return fleet
   }
