@@ -147,6 +147,27 @@ describe('no client credential goes elsewhere', () => {
     expect([...second.posts('/token'), ...second.posts('/token/revocation')]).toEqual([])
   })
 
+  it('a sign-in stays with its issuer too, also where servers do not say who they are (mix-up)', async () => {
+    const [first, second] = [await openIdProvider(), await openIdProvider()]
+    let named = first.issuer
+    const { url } = await resource((_, own) => json({ resource: own, authorization_servers: [named] }))
+    const store = memoryStore()
+    const silent = async (input: string, init: RequestInit) => {
+      const response = await fetch(input, init)
+      if (!input.includes('.well-known')) return response
+      return Response.json({ ...(await response.json()), authorization_response_iss_parameter_supported: false })
+    }
+    const login = () => {
+      const issuer = protectedResource(url, { issuers: [first.issuer, second.issuer] })
+      return authorizationCode({ issuer, clientId: 'app', redirectUri: CALLBACK, store, fetch: silent as never })
+    }
+    const back = new URL(await first.visit(await login().start()))
+    back.searchParams.delete('iss')
+    named = second.issuer
+    expect(await failure(login().complete(back))).toMatchObject({ code: 'callback_invalid' })
+    expect(second.posts('/token')).toEqual([])
+  })
+
   it('a resource in trouble is no reason to mistrust it: later it may answer', async () => {
     const as = await authorizationServer()
     let status = 503
