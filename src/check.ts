@@ -36,6 +36,7 @@ export const REQUEST: Rules = {
   totalTimeout: duration,
   maxWait: atLeast(0),
   cost: atLeast(0),
+  throttled: aFunction,
   idempotencyKey: [
     (value) => value === true || (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)),
     'visible ASCII, or true for a random one',

@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'redirect_refused'
   | 'too_many_redirects'
   | 'rate_limited'
+  | 'circuit_open'
   | StoreErrorCode
   | OAuthErrorCode
   | WebhookErrorCode

@@ -21,6 +21,8 @@ export type RequestEvent =
   | { readonly type: 'replay'; readonly number: number; readonly reason: ReplayReason | 'redirect' }
   /** The API told its version, or that what was asked for will be gone: with the option `version` only. */
   | ({ readonly type: 'version' } & VersionNotice)
+  /** Once for each origin: a 429 came, and the server does not expose to pages when to come back (`Access-Control-Expose-Headers`). */
+  | { readonly type: 'warning'; readonly code: 'headers_hidden'; readonly expose: string }
   /** The last word on a request: the status of the answer that its caller got, or what was thrown. */
   | {
       readonly type: 'end'

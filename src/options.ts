@@ -4,6 +4,7 @@ import type { OnEvent } from './events.ts'
 import { allowedOrigins } from './http/origin.ts'
 import { defaultRetry, type RetryOptions, type RetryPolicy } from './retry/classify.ts'
 import type { Limit } from './throttle/declared.ts'
+import type { Throttled } from './throttle/verdict.ts'
 import type { ApiVersion, AuthStrategy, Fetch, Limiter } from './types.ts'
 
 /** One strategy, several for the same request, or false for none. */
@@ -23,6 +24,8 @@ export interface RequestOptions {
   maxWait?: number
   /** What a request takes of a quota that counts requests. Default 1. */
   cost?: number
+  /** Sees every answer and says whether it is a refusal, such as a GraphQL error in a 200: true, or the milliseconds to wait. Default: statuses and header fields decide. */
+  throttled?: Throttled
   /** Sent as `Idempotency-Key` with every attempt, which makes a POST or PATCH safe to try again after a failure; true draws a random one. Default none. */
   idempotencyKey?: string | true
   /** The version of the API to ask for: what `apiVersion()` of `latchkey/version` gives. Default none. */
@@ -62,6 +65,7 @@ export interface Settled {
   readonly totalTimeout: number
   readonly maxWait: number
   readonly cost: number
+  readonly throttled: Throttled | undefined
   readonly idempotencyKey: string | true | undefined
   readonly version: ApiVersion | undefined
   readonly crossOrigin: 'error' | 'strip' | undefined
@@ -75,6 +79,7 @@ const DEFAULTS = {
   totalTimeout: Number.POSITIVE_INFINITY,
   maxWait: 60_000,
   cost: 1,
+  throttled: undefined,
   idempotencyKey: undefined,
   version: undefined,
   crossOrigin: undefined,

@@ -9,7 +9,9 @@ import { guardNativeRedirect, isRedirect, nextHop, refused } from './http/redire
 import type { Settled } from './options.ts'
 import { createPatience, type Outcome, outcomeOf, outcomeOfFailure, type Patience } from './retry/patience.ts'
 import type { Shared } from './shared.ts'
+import { priorityOf } from './throttle/queue.ts'
 import { scopeOf } from './throttle/scope-name.ts'
+import { hidesLimits, waitFor } from './throttle/verdict.ts'
 import { abortable, sleep } from './timing.ts'
 import type { Bytes, LimitedCall, ReplayReason } from './types.ts'
 
@@ -17,8 +19,6 @@ import type { Bytes, LimitedCall, ReplayReason } from './types.ts'
 const MOST_HOPS = 20
 // A server clock that differs by more milliseconds than this from what was signed may be why it said no.
 const SKEW = 2000
-// The word is fetch's own, which also asks the platform.
-const PRIORITIES: Record<string, number> = { high: 1, low: -1 }
 
 /**
  * One request, from the caller to the answer that stands. Each attempt waits, puts on credentials, is sent and observed;
@@ -41,6 +41,8 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
   let attempt: Try
   let last: SharedAnswer | undefined
   let patience: Patience | undefined
+  let seen: SharedAnswer | undefined
+  let refusal: number | undefined
   return shared.onEvent ? journey().then(arrived, failed) : journey()
 
   async function journey(): Promise<Response> {
@@ -53,6 +55,8 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
       attempt = createTry(number, honoured, outgoing, body, clock, shared.onEvent)
       let onTheWire = false
       let answer: SharedAnswer
+      let raw: Response | undefined
+      refusal = undefined
       try {
         const response = await shared.limiter.run(limitedCall(), async () => {
           if (notBefore) await breathe()
@@ -61,9 +65,12 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
           last = undefined
           const request = await attempt.authenticate(strategies)
           onTheWire = true
-          return observed(request)
+          raw = await observed(request)
+          seen = shareAnswer(raw, outgoing.url)
+          if (settled.throttled) refusal = waitFor(await settled.throttled(seen))
+          return raw
         })
-        answer = shareAnswer(response, outgoing.url)
+        answer = seen && response === raw ? seen : shareAnswer(response, outgoing.url)
       } catch (error) {
         attempt.release()
         // The server's own refusal says more than ours that follows from it.
@@ -131,7 +138,9 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
       deadlineAt,
       timeout: settled.timeout,
       cost: settled.cost,
-      priority: PRIORITIES[(outgoing.passDown as { priority?: string }).priority ?? ''] ?? 0,
+      priority: priorityOf(outgoing.passDown),
+      peek: async () => (seen ? seen.peek() : ''),
+      refused: () => refusal,
       waiting: (reason, duration) => tell({ type: 'wait', reason, duration }),
     }
   }
@@ -154,6 +163,8 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
     tell({ type: 'response', number, status: response.status, duration })
     const noticed = settled.version?.seen(response.headers, outgoing.url)
     if (noticed) tell({ type: 'version', ...noticed })
+    if (shared.onEvent && hidesLimits(response) && shared.firstTime(`hidden ${outgoing.url.origin}`))
+      tell({ type: 'warning', code: 'headers_hidden', expose: 'Retry-After, RateLimit, RateLimit-Policy' })
     return response
   }
 
@@ -192,7 +203,7 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
   }
 
   function fails(answer: SharedAnswer): boolean {
-    return answer.status >= 400 || (!answer.opaque && settled.retry.shouldRetry !== undefined)
+    return answer.status >= 400 || refusal !== undefined || (!answer.opaque && settled.retry.shouldRetry !== undefined)
   }
 
   async function replayed(answer: SharedAnswer): Promise<boolean> {
@@ -218,7 +229,7 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
   }
 
   async function retried(answer: SharedAnswer): Promise<boolean> {
-    const outcome = outcomeOf(answer, settled.retry)
+    const outcome = await outcomeOf(answer, settled.retry, refusal)
     return again({ ...outcome, response: async () => new Response((await answer.peek()) || null, answer) })
   }
 

@@ -15,6 +15,8 @@ export interface Shared {
   clockOf(origin: string): Clock
   budgetOf(scope: string): Budget
   nextId(): number
+  /** False from the second time on. */
+  firstTime(what: string): boolean
 }
 
 // One count for all clients: what listens to several tells their requests apart.
@@ -23,6 +25,7 @@ let lastId = 0
 /** Limiter, clocks and retry budgets: made once, shared by everything that extends a client. */
 export function createShared(options: CreateOptions): Shared {
   const clocks = new Map<string, Clock>()
+  const warned = new Set<string>()
   const budgets = new Map<string, Budget>()
   return {
     transport: options.fetch,
@@ -31,6 +34,7 @@ export function createShared(options: CreateOptions): Shared {
     clockOf: (origin) => kept(clocks, origin, createClock),
     budgetOf: (scope) => kept(budgets, scope, createBudget),
     nextId: () => ++lastId,
+    firstTime: (what) => warned.size < MOST && warned.size < warned.add(what).size,
   }
 }
 

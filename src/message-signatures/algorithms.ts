@@ -4,6 +4,7 @@ import { CredentialError, LatchkeyError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import { reveal } from '../secret.ts'
 import type { Bytes } from '../types.ts'
+import { invalid } from './signature-error.ts'
 
 /** The algorithms of the registry (RFC 9421, section 6.2.2). */
 export type SignatureAlgorithm =
@@ -42,7 +43,7 @@ const signatureAlgorithms: readonly string[] = Object.keys(ALGORITHMS)
 /** @throws LatchkeyError `invalid_option` */
 export function checkAlgorithm(algorithm: SignatureAlgorithm): void {
   if (!signatureAlgorithms.includes(algorithm))
-    throw new LatchkeyError('invalid_option', `\`algorithm\` must be one of ${signatureAlgorithms.join(', ')}.`)
+    throw invalid(`\`algorithm\` must be one of ${signatureAlgorithms.join(', ')}.`)
 }
 
 /** Refuses at creation what can be known to be wrong then. @throws CredentialError `credential_invalid` */

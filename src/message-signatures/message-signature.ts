@@ -1,6 +1,5 @@
 import { type Credential, readCredential } from '../credential.ts'
 import { base64url } from '../crypto/bytes.ts'
-import { LatchkeyError } from '../errors.ts'
 import { sendAsWritten } from '../http/as-written.ts'
 import { contentDigest, type DigestAlgorithm, digestAlgorithms } from '../http/content-digest.ts'
 import type { FieldType } from '../http/structured-field.ts'
@@ -17,7 +16,7 @@ import { componentValue, identityOf, parseComponent, type Source } from './compo
 import type { RequestMessage } from './message.ts'
 import { checkLabel, cover, signed } from './sign.ts'
 import { signatureBase } from './signature-base.ts'
-import { SignatureError } from './signature-error.ts'
+import { invalid, SignatureError } from './signature-error.ts'
 import type { SignatureVerifier } from './verify.ts'
 import { createWishes } from './wishes.ts'
 
@@ -72,7 +71,7 @@ export function messageSignature(options: MessageSignatureOptions): AuthStrategy
   checkLabel(label)
   if (typeof options.key !== 'function') checkSecret(options.key, algorithm, secretEncoding)
   if (digest !== false && !digestAlgorithms.includes(digest))
-    throw new LatchkeyError('invalid_option', "`contentDigest` must be 'sha-256', 'sha-512' or false.")
+    throw invalid("`contentDigest` must be 'sha-256', 'sha-512' or false.")
   if (Array.isArray(components)) components.forEach(parseComponent)
   const wishes = createWishes()
   const sent = new WeakMap<Attempt, RequestMessage>()

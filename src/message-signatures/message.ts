@@ -31,7 +31,10 @@ export function isRequest(message: Message): message is RequestMessage {
 /** The values of all lines with that name, in lower case, without the space around them and on one line each (RFC 9421, section 2.1). */
 export function linesOf(fields: Fields | undefined, name: string): string[] {
   return valuesOf(fields ?? [], name).map((value) =>
-    value.replace(/[ \t]*\r?\n[ \t]+/g, ' ').replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, ''),
+    value
+      .split(/\r?\n(?=[ \t])/)
+      .map(trimmed)
+      .join(' '),
   )
 }
 
@@ -51,4 +54,12 @@ function valuesOf(fields: Fields, name: string): string[] {
   }
   const lines = Array.isArray(fields) ? fields : Object.entries(fields)
   return lines.filter(([key]) => key.toLowerCase() === name).flatMap(([, value]) => value ?? [])
+}
+
+// No regular expression: one that looks for space at the end goes over a long run of it again and again.
+function trimmed(text: string): string {
+  let [start, end] = [0, text.length]
+  while (start < end && ' \t'.includes(text[start] as string)) start++
+  while (end > start && ' \t'.includes(text[end - 1] as string)) end--
+  return text.slice(start, end)
 }

@@ -1,5 +1,4 @@
 import { base64 } from '../crypto/bytes.ts'
-import { LatchkeyError } from '../errors.ts'
 import {
   type FieldType,
   type InnerList,
@@ -19,6 +18,7 @@ import {
 import { parseComponent, type Source } from './components.ts'
 import { fieldOf, type Message, type RequestMessage } from './message.ts'
 import { signatureBase } from './signature-base.ts'
+import { invalid } from './signature-error.ts'
 
 /** What is said of a signature (RFC 9421, section 2.3). */
 export interface SignatureParameters {
@@ -113,8 +113,4 @@ function added(before: string | undefined, label: string, member: Member): strin
       `The message has signatures that cannot be read, or one with the label ${label}: give another \`label\`.`,
     )
   return serializeDictionary(new Map([...others, [label, member]]))
-}
-
-function invalid(message: string): LatchkeyError {
-  return new LatchkeyError('invalid_option', message)
 }

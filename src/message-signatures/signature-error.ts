@@ -9,3 +9,7 @@ export class SignatureError extends LatchkeyError {
     this.name = 'SignatureError'
   }
 }
+
+export function invalid(message: string): LatchkeyError {
+  return new LatchkeyError('invalid_option', message)
+}

@@ -14,7 +14,7 @@ import {
 import { identityOf, parseComponent } from './components.ts'
 import { fieldOf, type Message, type RequestMessage } from './message.ts'
 import { signatureBase } from './signature-base.ts'
-import { SignatureError } from './signature-error.ts'
+import { invalid, SignatureError } from './signature-error.ts'
 import { factsOf, malformed, type SignatureFacts } from './signature-facts.ts'
 
 /** A key belongs to one algorithm: what the message says of it decides nothing. */
@@ -207,8 +207,4 @@ async function own<T>(what: string, task: () => Awaitable<T>): Promise<T> {
 
 function unacceptable(why: string): SignatureError {
   return new SignatureError('signature_unacceptable', `The signature is not acceptable: ${why}.`)
-}
-
-function invalid(message: string): LatchkeyError {
-  return new LatchkeyError('invalid_option', message)
 }

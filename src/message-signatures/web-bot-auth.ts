@@ -1,5 +1,4 @@
 import { base64url } from '../crypto/bytes.ts'
-import { LatchkeyError } from '../errors.ts'
 import { quoted } from '../http/structured-field.ts'
 import type { AuthStrategy } from '../types.ts'
 import type { SignatureAlgorithm, SignatureKey } from './algorithms.ts'
@@ -7,6 +6,7 @@ import { jwkThumbprint } from './jwk-thumbprint.ts'
 import type { RequestMessage } from './message.ts'
 import { messageSignature } from './message-signature.ts'
 import { signMessage } from './sign.ts'
+import { invalid } from './signature-error.ts'
 
 export interface WebBotAuthOptions {
   /** A private JWK, whose thumbprint names it; or another key, with `keyid`. */
@@ -129,8 +129,4 @@ function algorithmOf({ kty, crv }: JsonWebKey): SignatureAlgorithm {
   const algorithm = found[crv as keyof typeof found]
   if (!algorithm) throw invalid('`key` must be a JWK on Ed25519, P-256 or P-384, or of RSA.')
   return algorithm
-}
-
-function invalid(message: string): LatchkeyError {
-  return new LatchkeyError('invalid_option', message)
 }

@@ -29,6 +29,8 @@ export interface Wishes {
 }
 
 const MOST_ORIGINS = 100
+// Others, e.g. 429, say that the same may be right later.
+const ASKING = [400, 401, 403, 422]
 
 /** Remembers what was asked of a request, by the list that all its attempts share, and what each server asked for last. */
 export function createWishes(): Wishes {
@@ -42,7 +44,7 @@ export function createWishes(): Wishes {
     given: (attempt, given) => void sent.set(attempt, given),
     heard({ status, headers }, attempt) {
       const given = sent.get(attempt)
-      if (!given || status < 400 || status > 499) return undefined
+      if (!given || !ASKING.includes(status)) return undefined
       const before = of(attempt)
       const signature = askedSignature(headers.get('accept-signature'), given)
       const digest = given.digest && wantedDigest(headers.get('want-content-digest'))

@@ -56,8 +56,8 @@ export function authorizationCode(options: AuthorizationCodeOptions): Accounts<C
     return {
       ...grant.login,
       async start(asked = {}) {
-        if (asked.display !== 'popup') checkOutlives(store)
-        return authorization.start(redirectUri, asked)
+        if (asked.popup === undefined) checkOutlives(store)
+        return (await authorization.start(redirectUri, asked)).url
       },
       complete: async (url) => authorization.complete(new URL(url, redirectUri)),
       signOut: (asked) => signOut(client, grant, asked),

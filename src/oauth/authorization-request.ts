@@ -31,8 +31,8 @@ export interface StartOptions {
   returnTo?: string
   /** Default: the scope of the grant. */
   scope?: string
-  /** `'popup'` for a window of its own: its answer goes to the page that opened it, see `signInWithPopup()`. Default `'page'`. */
-  display?: 'page' | 'popup'
+  /** Names the page that waits for a window of its own: `signInWithPopup()` sets it. */
+  popup?: string
   prompt?: 'none' | 'login' | 'consent' | 'select_account' | (string & {})
   loginHint?: string
   /** Authentication contexts, separated by spaces (RFC 9470). */
@@ -96,7 +96,7 @@ export function createAuthorizationRequester(
   async function written(
     state: string,
     { verifier, nonce, redirectUri, maxAge }: SignIn,
-    { scope = options.scope, display, prompt, loginHint, acrValues, claims, parameters }: StartOptions,
+    { scope = options.scope, popup, prompt, loginHint, acrValues, claims, parameters }: StartOptions,
     prover: Prover | undefined,
   ): Promise<URLSearchParams> {
     const { resource = [], authorizationDetails } = options
@@ -110,7 +110,7 @@ export function createAuthorizationRequester(
       code_challenge: await calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
       nonce,
-      display,
+      display: popup && 'popup',
       prompt,
       login_hint: loginHint,
       acr_values: acrValues,

@@ -25,12 +25,10 @@ export interface Completed {
 }
 
 export interface Authorization {
-  start(redirectUri: string, options: StartOptions): Promise<string>
+  start(redirectUri: string, options: StartOptions): Promise<{ readonly url: string; readonly state: string }>
   complete(url: URL): Promise<Completed>
 }
 
-/** The end of the `state` of a sign-in whose answer another window waits for. */
-const POPUP = '.popup'
 /** How many completed sign-ins one object remembers. */
 const REMEMBERED = 10
 
@@ -51,8 +49,8 @@ export function createAuthorization(
   return {
     async start(redirectUri, asked) {
       const { issuer } = await client.server.metadata()
-      const { display, returnTo, maxAge } = asked
-      const state = generateRandomState() + (display === 'popup' ? POPUP : '')
+      const { popup, returnTo, maxAge } = asked
+      const state = generateRandomState() + (popup === undefined ? '' : POPUP + popup)
       const openId = isOpenId(asked.scope ?? scope)
       const signIn: SignIn = {
         session: grant.newSession(),
@@ -67,7 +65,7 @@ export function createAuthorization(
       }
       const url = await requester.url(state, signIn, asked, grant.prover(signIn.session))
       await signIns.add(state, signIn)
-      return url
+      return { url, state }
     },
     complete(url) {
       const state = url.searchParams.get('state') ?? ''
@@ -148,6 +146,14 @@ export function createAuthorization(
       }
     }
   }
+}
+
+/** Between what makes a `state` one of a kind and the name of the page that waits for it. */
+const POPUP = '.popup.'
+
+/** The page that waits for the answer with this `state`, undefined when it goes to nobody else. */
+export function popupOf(state: string): string | undefined {
+  return state.split(POPUP)[1]
 }
 
 function given({ returnTo }: { readonly returnTo?: string }): Completed {

@@ -9,6 +9,7 @@ import { claimsOf, type Obtained, type SessionRecord, settled } from './record.t
 import { createRenewal, patiently, type Renewal } from './renewal.ts'
 import { revoked } from './revocation.ts'
 import { createSession } from './session.ts'
+import { onSignInChange } from './sign-in-changes.ts'
 import type { Asked } from './spend.ts'
 import { grantStrategy, type OnChallenge } from './strategy.ts'
 import { watched } from './watched.ts'
@@ -53,6 +54,8 @@ export interface Login extends AuthStrategy, TokenSource {
   for(wish: TokenWish): AuthStrategy & TokenSource
   /** The claims of the ID token of the session, undefined without one. They were checked when it was issued. @throws StoreError */
   claims(): Promise<Readonly<Record<string, unknown>> | undefined>
+  /** Hears of a sign-in or sign-out by anybody who shares the store, as far as that tells (`traits.notify`). Returns the way out. */
+  onSignInChange(listener: (signedIn: boolean) => void): () => void
   /** True once this object wrote to its store: on a server, the time to send the store's content back to the browser. */
   changed(): boolean
 }
@@ -64,8 +67,7 @@ export interface Login extends AuthStrategy, TokenSource {
  *     const session = grant.newSession()                     // keep it with `state` and code verifier until the user is back
  *     const send = await client.ready()
  *     const reply = await send(ask, { prover: grant.prover(session) })
- *     … validate what belongs to the grant (ID token, nonce) …
- *     await grant.establish(session, reply)                  // throws an OAuthError with a verdict when it is no token
+ *     await grant.establish(session, reply)                  // once what only the grant knows is checked; throws when it is no token
  *     return { ...grant.login, start, complete }             // everything in it is a closure and may be spread
  *
  * From then on `login` gives tokens, renews them, and says `session_ended` or `interaction_required` when the user is needed again.
@@ -82,15 +84,14 @@ export interface SessionGrant {
   /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
   prover(session: string): Prover | undefined
   /**
-   * Makes a token response the session, in place of any before.
-   * `scope` is what was asked for: the answer leaves it out when it was granted as asked (RFC 6749, section 5.1).
+   * Makes a token response the session. Where it has no `scope`, what was asked for was granted (RFC 6749, section 5.1).
    * @throws OAuthError, StoreError
    */
   establish(session: string, reply: Reply, asked?: { scope?: string | undefined }): Promise<SessionRecord>
   read(): Promise<SessionRecord | undefined>
-  /** Forgets the key of a session that did not begin. */
+  /** Of a session that did not begin, the key is forgotten. */
   discard(session: string): Promise<void>
-  /** `signOut()`, with the record that was removed: its `idToken` is the hint for RP-initiated logout. */
+  /** `signOut()`, with the record that was removed. */
   end(): Promise<{ readonly record: SessionRecord | undefined; readonly revoked: boolean }>
 }
 
@@ -189,6 +190,7 @@ export function sessionGrant(
         const idToken = (await engine.read())?.idToken
         return idToken === undefined ? undefined : claimsOf(idToken)
       },
+      onSignInChange: (listener) => onSignInChange(store, id, grant.login.signedIn, listener),
       changed,
     },
   }
@@ -241,7 +243,7 @@ export function sessionGrant(
   }
 }
 
-/** Where no answer came, a refresh token may have been spent: it is not sent again and again. */
+/** Without an answer, a refresh token may have been spent. */
 function wasAnswered({ status, retryAt }: OAuthError): boolean {
   return status !== undefined || retryAt !== undefined
 }

@@ -59,10 +59,10 @@ interface Told {
   raced: boolean
 }
 
-/** Milliseconds for which an intent is respected that another holder, now paused or dead, wrote under a lock that only lapsed. */
+/** Milliseconds for which an intent is respected that another holder, now paused or dead, wrote under a lock that only lapsed: longer than it may take him. */
 const GRACE = 15_000
-/** Milliseconds a lease must still last for a refresh token to leave. */
-const LEAST = 2000
+/** Milliseconds between an intent and the request: who was stopped for longer no longer counts on it. */
+const PROMPT = 2000
 /** Milliseconds within which somebody whom the lock did not keep out has written what he got. */
 const RACE = 1000
 
@@ -98,28 +98,28 @@ export function createSpender(
         }
         if (!record.refreshToken) throw ended(record.ended)
         if ((record.restsUntil ?? 0) > Date.now()) throw resting(record.restsUntil)
-        if (lease.remaining() < LEAST || (record.intent && busy(record.intent, told))) return undefined
-        const intended = await journal.advance(held, {
-          ...record,
-          intent: { holder: me, at: Date.now() },
-          ...(record.intent && { unanswered: true }),
-        })
-        const obtained = intended && (await spent(intended, lease, send, asked, told))
+        if (lease.lost.aborted || (record.intent && busy(record.intent, told))) return undefined
+        const began = performance.now()
+        const intended = await intend(held, record.intent !== undefined)
+        if (performance.now() - began > PROMPT) return undefined
+        const obtained = intended && (await spent(intended, send, asked, told))
         if (obtained) return obtained
         told.raced = true
       }
     },
   }
 
+  /** Written before the refresh token leaves. Undefined when somebody else wrote first. */
+  async function intend(held: Held, unanswered: boolean): Promise<Held | undefined> {
+    const intent = { holder: me, at: Date.now() }
+    return journal.advance(held, { ...held.record, intent, ...(unanswered && { unanswered: true as const }) })
+  }
+
   /** Undefined when somebody else has written what is newer. */
-  async function spent(
-    intended: Held,
-    lease: Lease,
-    send: SendRefresh,
-    asked: Asked,
-    told: Told,
-  ): Promise<Obtained | undefined> {
-    const { at, reply } = await answered(intended, lease, send, asked)
+  async function spent(intended: Held, send: SendRefresh, asked: Asked, told: Told): Promise<Obtained | undefined> {
+    const sent = await answered(intended, send, asked)
+    if (!sent) return undefined
+    const { at, reply } = sent
     const { status, text, headers } = reply
     const nonce = headers.get('dpop-nonce')
     const answer: StoredAnswer = { status, text, receivedAt: Date.now(), asked: asked.name, ...(nonce && { nonce }) }
@@ -143,23 +143,20 @@ export function createSpender(
   /** The answer, asked for once more when the first was lost: some servers give it again, for a short while. */
   async function answered(
     intended: Held,
-    lease: Lease,
     send: SendRefresh,
     asked: Asked,
-  ): Promise<{ at: Held; reply: Reply }> {
-    const sent = () => send(intended.record, asked, Math.min(REQUEST_TIMEOUT, lease.remaining()))
-    const doubtful = { ...intended, record: { ...intended.record, unanswered: true as const } }
+  ): Promise<{ at: Held; reply: Reply } | undefined> {
     try {
-      return { at: intended, reply: await sent() }
+      return { at: intended, reply: await send(intended.record, asked, REQUEST_TIMEOUT) }
     } catch (error) {
       if (!isUnavailable(error)) {
         // What was refused here never left, so nothing is in doubt.
         await unwritten(journal.keep(intended, withoutIntent(intended.record)))
         throw error
       }
-      if (lease.remaining() < LEAST) throw error
     }
-    return { at: doubtful, reply: await sent() }
+    const at = await intend(intended, true)
+    return at && { at, reply: await send(at.record, asked, REQUEST_TIMEOUT) }
   }
 
   /** The server took the refresh token for used up: true, unless somebody whom the lock did not keep out has just used it. */
@@ -187,8 +184,8 @@ export function createSpender(
   function busy({ holder, at }: Intent, { raced }: Told): boolean {
     // A lock that ends only with its holder tells that the one before is gone; a lease only that it was slow.
     if ((store.traits.lock !== 'lease' && !raced) || holder === me) return false
-    const age = Date.now() - at
-    return age >= 0 && age < GRACE
+    // Clocks of two machines differ a little.
+    return Math.abs(Date.now() - at) < GRACE
   }
 }
 

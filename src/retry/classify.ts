@@ -44,11 +44,25 @@ export const defaultRetry: RetryPolicy = {
 /** `throttled`: not processed, come back later. `transient`: may have been processed. `final`: the answer stands. */
 export type Verdict = 'throttled' | 'transient' | 'final'
 
-/** What a status means before the method is asked. A 403 that says when to come back is a limit. */
-export function classify(response: { status: number; headers: Headers }, statusCodes: readonly number[]): Verdict {
+type Head = { readonly status: number; readonly headers: Headers }
+
+/** What a status means before the method is asked. A 403 that says when to come back, or that nothing is left, is a limit. */
+export function classify(response: Head, statusCodes: readonly number[]): Verdict {
   const { status, headers } = response
-  if (status === 403) return waitHint(headers) === undefined ? 'final' : 'throttled'
-  if (!statusCodes.includes(status)) return 'final'
+  const wanted = retryWanted(response)
+  if (wanted === false) return 'final'
+  if (status === 403) return waitHint(headers) === undefined && !nothingLeft(headers) ? 'final' : 'throttled'
+  if (!statusCodes.includes(status)) return wanted ? 'transient' : 'final'
   if (status === 429) return 'throttled'
   return status === 413 && waitHint(headers) === undefined ? 'final' : 'transient'
+}
+
+/** What the server itself says of another attempt, also of a POST: `x-should-retry` of OpenAI and its like, and Stripe's. */
+export function retryWanted({ status, headers }: Head): boolean | undefined {
+  const word = status < 400 ? null : (headers.get('x-should-retry') ?? headers.get('stripe-should-retry'))
+  return word === 'true' || (word === 'false' ? false : undefined)
+}
+
+function nothingLeft(headers: Headers): boolean {
+  return ['x-ratelimit-', 'x-rate-limit-', 'ratelimit-'].some((prefix) => headers.get(`${prefix}remaining`) === '0')
 }

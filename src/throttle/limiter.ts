@@ -167,8 +167,10 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
     ledger.read(readings, flight.leftAt, now)
     scope.told ||= counted
 
-    let hint = call.refused?.() ?? (status < 400 ? undefined : waitHint(headers))
-    const verdict = call.refused?.() === undefined ? classify(response, defaultRetry.statusCodes) : 'throttled'
+    const refusal = call.refused?.()
+    let hint = refusal || (status < 400 ? undefined : waitHint(headers))
+    // Whether anybody tries again or not: who says 429 means all calls of the scope.
+    const verdict = status === 429 || refusal !== undefined ? 'throttled' : classify(response, defaultRetry.statusCodes)
     const fresh = flight.epoch === gate.epoch
     if (verdict === 'throttled' || (verdict === 'transient' && hint !== undefined)) {
       const exhausted = readings.filter(({ remaining }) => remaining === 0)

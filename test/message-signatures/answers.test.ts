@@ -83,6 +83,18 @@ describe('10 Accept-Signature is answered with one replay', () => {
     expect(seen).toHaveLength(1)
   })
 
+  it('a 429 asks for patience, whatever else it asks for', async () => {
+    const { url, seen } = await api(() => ({
+      status: 429,
+      headers: { 'retry-after': '60', 'accept-signature': 'sig=("x");nonce="n"', 'want-content-digest': 'sha-512=1' },
+    }))
+    const { status } = await createFetch({ baseUrl: url, auth: sign(), maxWait: 10 })(url, {
+      method: 'POST',
+      body: 'x',
+    })
+    expect([status, seen.length]).toEqual([429, 1])
+  })
+
   it('no more than one, whatever the server goes on asking for', async () => {
     const { url, seen } = await api((_, index) => ({
       status: 400,
@@ -231,5 +243,15 @@ describe('10 answers are verified', () => {
     const { url, seen } = await api((request) => said(request, 200, 'ok', { date: now().toUTCString() }, now()))
     expect((await createFetch({ baseUrl: url, auth })(url)).status).toBe(200)
     expect(seen).toHaveLength(1)
+  })
+
+  it('5 a signed refusal by a clock that is off is verified, and the request sent anew by that clock', async () => {
+    const now = () => new Date(Date.now() + 3_600_000)
+    const { url, seen } = await api((request) => {
+      const late = now().getTime() - Number(/created=(\d+)/.exec(input(request))?.[1]) * 1000 > 60_000
+      return said(request, late ? 400 : 200, 'content', { date: now().toUTCString() }, now())
+    })
+    expect((await createFetch({ baseUrl: url, auth })(url)).status).toBe(200)
+    expect(seen).toHaveLength(2)
   })
 })

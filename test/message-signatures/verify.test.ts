@@ -388,6 +388,16 @@ describe('12 what came in is garbage', () => {
     expect(asked).toBe(10)
   })
 
+  it('a megabyte of space is read once', async () => {
+    const space = ' '.repeat(1_000_000)
+    const headers = { 'x-a': `${space}a${space}b\r\n${space}c${space}` }
+    const message = await signed({ components: ['@method', 'x-a'] }, { ...request, headers })
+    expect(await codeOf(message)).toBe('sig')
+    expect(
+      await codeOf({ ...message, headers: { ...(message.headers as object), 'signature-input': `${space}sig` } }),
+    ).toBe('signature_malformed')
+  })
+
   it('any text in both fields is a typed error, or verifies', async () => {
     const message = await signed({ nonce: 'n', tag: 't' })
     const headers = message.headers as Record<string, string>

@@ -1,37 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Habit, type RotatingServer, rotatingServer } from '../servers/rotating.ts'
-import { type Child, start } from '../storage/processes.ts'
+import { child, heard, last, rotating } from './processes.ts'
 import type { Step } from './session.program.ts'
 import { strictProvider } from './strict.ts'
-
-const file = fileURLToPath(new URL('session.program.ts', import.meta.url))
 
 function place(): { kind: string; target: string } {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return { kind: 'sqlite', target: join(folder, 'credentials.db') }
-}
-
-function child(told: object): Child {
-  const started = start([JSON.stringify({ clientId: 'app', count: 1, ...told })], { file })
-  onTestFinished(() => void started.process.kill('SIGKILL'))
-  return started
-}
-
-const heard = ({ lines }: Child) => lines.map((line) => JSON.parse(line))
-const last = async (one: Child) => {
-  await one.ended
-  return heard(one).at(-1)
-}
-
-async function rotating(habit: Habit): Promise<{ as: RotatingServer; told: object }> {
-  const as = Object.assign(await rotatingServer(), { habit })
-  onTestFinished(as.close)
-  return { as, told: { store: place(), issuer: as.issuer, api: as.issuer, refreshToken: as.first } }
 }
 
 describe('B8 a process killed', () => {
@@ -46,7 +24,7 @@ describe('B8 a process killed', () => {
   for (const habit of ['strict', 'grace'] as const)
     for (const [step, { requests, lost }] of steps.filter(([, { lost }]) => lost || habit === 'strict'))
       it(`${step} leaves a session that ${lost && habit === 'strict' ? 'says why it is over' : 'goes on'}, at a ${habit} server`, async () => {
-        const { as, told } = await rotating(habit)
+        const { as, told } = await rotating(habit, place())
         if (step === 'after-post') as.slow = 300
         const victim = child({ ...told, task: 'renew', dieAt: step })
         await victim.ended
@@ -72,7 +50,7 @@ describe('B8 a process killed', () => {
 
 describe('B4 several processes with one session', () => {
   it('make one token request when 1,000 requests meet the moment of expiry, and none fails', async () => {
-    const { as, told } = await rotating('strict')
+    const { as, told } = await rotating('strict', place())
     as.lifetime = 3
     const children = Array.from({ length: 4 }, () => child({ ...told, task: 'burst', count: 250 }))
     await Promise.all(children.map((one) => one.said('"ready"')))

@@ -6,7 +6,7 @@ import type { CredentialStore, Fetch } from '../../src/types.ts'
 
 interface Told {
   task: keyof typeof tasks
-  store: { kind: 'sqlite'; target: string }
+  store: { kind: 'sqlite' | 'redis'; target: string }
   issuer: string
   clientId: string
   refreshToken: string
@@ -16,6 +16,8 @@ interface Told {
   /** How many requests, rounds or milliseconds. */
   count: number
   dieAt?: Step
+  /** What happens there. Default: SIGKILL. */
+  signal?: 'SIGSTOP'
 }
 export type Step = 'before-intent' | 'before-post' | 'after-post' | 'after-headers' | 'after-journal' | 'after-commit'
 
@@ -28,10 +30,17 @@ let armed = false
 let puts = 0
 
 function die(step: Step): void {
-  if (armed && told.dieAt === step) process.kill(process.pid, 'SIGKILL')
+  if (armed && told.dieAt === step) process.kill(process.pid, told.signal ?? 'SIGKILL')
 }
 
-const opened: CredentialStore = { sqlite: () => sqliteStore({ path: told.store.target }) }[told.store.kind]()
+const opened = await {
+  sqlite: async () => sqliteStore({ path: told.store.target }),
+  async redis() {
+    const [redis, { redisStore }] = await Promise.all([import('redis'), import('../../src/storage/redis/redis.ts')])
+    const client = await redis.createClient({ url: told.store.target }).connect()
+    return redisStore({ client, key: new Uint8Array(32).fill(9), lease: 800 })
+  },
+}[told.store.kind]()
 const store: CredentialStore = {
   ...opened,
   async put(...args) {

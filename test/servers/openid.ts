@@ -31,10 +31,10 @@ export interface OpenIdProvider {
   account: string
   /** By the server's own book. */
   isActive(token: string): Promise<boolean>
-  /** A user agent with cookies of its own: goes where it is sent, and gives the first URL that starts so. */
-  visit(url: string, until?: string): Promise<string>
+  /** A user agent with cookies of its own: goes where it is sent, and gives the first URL of another origin. */
+  visit(url: string): Promise<string>
   /** Another one. */
-  browser(): (url: string, until?: string) => Promise<string>
+  browser(): (url: string) => Promise<string>
   /** The user at another device types the code and agrees. */
   approve(userCode: string): Promise<void>
 }
@@ -143,11 +143,10 @@ export async function openIdProvider(options: OpenIdOptions = {}): Promise<OpenI
       const found = (await provider.AccessToken.find(token)) ?? (await provider.RefreshToken.find(token)) ?? (await provider.ClientCredentials.find(token)) // biome-ignore format: one line
       return found !== undefined && !(found as { consumed?: unknown }).consumed
     },
-    visit: userAgent(),
-    browser: userAgent,
+    visit: userAgent(issuer),
+    browser: () => userAgent(issuer),
     async approve(userCode) {
-      const jar = userAgent()
-      const page = (url: string, body?: URLSearchParams) => jar(url, undefined, body)
+      const page = userAgent(issuer)
       const form = async (html: Promise<string>, url: string, fields: Record<string, string>) => {
         const hidden = [...(await html).matchAll(/name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [
           name,
@@ -210,14 +209,13 @@ export async function openIdProvider(options: OpenIdOptions = {}): Promise<OpenI
   }
 }
 
-/** Follows redirects with its cookies; the text of the page where they end, or the first URL that starts with `until`. */
-function userAgent(): (url: string, until?: string, form?: URLSearchParams) => Promise<string> {
+/** Follows redirects with its cookies; the text of the page where they end, or the first URL beyond the issuer. */
+function userAgent(issuer: string): (url: string, form?: URLSearchParams) => Promise<string> {
   const cookies = new Map<string, string>()
-  return async (start, until = CALLBACK, form) => {
+  return async (start, form) => {
     let url = start
     let body = form
     for (let hop = 0; hop < 20; hop++) {
-      if (new URL(url).href.startsWith(until) && hop > 0) return url
       const response = await fetch(url, {
         redirect: 'manual',
         headers: { cookie: [...cookies].map((pair) => pair.join('=')).join('; ') },
@@ -233,7 +231,7 @@ function userAgent(): (url: string, until?: string, form?: URLSearchParams) => P
       const location = response.headers.get('location')
       if (!location) return response.text()
       url = new URL(location, url).href
-      if (url.startsWith(until)) return url
+      if (!url.startsWith(`${issuer}/`)) return url
     }
     throw new Error('went round in circles')
   }

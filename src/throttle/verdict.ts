@@ -1,0 +1,21 @@
+import { waitHint } from '../retry/hint.ts'
+import type { Answer, Awaitable } from '../types.ts'
+
+/** Says whether an answer is a refusal, whatever its status: true, or the milliseconds to wait. */
+export type Throttled = (answer: Answer) => Awaitable<boolean | number | undefined>
+
+/** Milliseconds a classifier asks to wait, 0 where it does not say, undefined where it sees no refusal. */
+export function waitFor(verdict: boolean | number | undefined): number | undefined {
+  if (verdict === true) return 0
+  return typeof verdict === 'number' && verdict >= 0 ? verdict : undefined
+}
+
+/** In a page, fields of another origin are hidden unless the server exposes them: then a 429 has no word about when. */
+export function hidesLimits({ type, status, headers }: Response): boolean {
+  return (
+    type === 'cors' &&
+    status === 429 &&
+    waitHint(headers) === undefined &&
+    ![...headers.keys()].some((name) => /limit/.test(name))
+  )
+}

@@ -1,0 +1,93 @@
+import type { Page } from 'puppeteer-core'
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest'
+import { startBrowser } from '../browsers/browser.ts'
+import { openIdProvider } from '../servers/openid.ts'
+import { page } from './pages.ts'
+
+afterEach(() => void vi.restoreAllMocks())
+
+/** examples/browser-login.ts, in tabs of a real browser, against a real server. */
+async function tabs() {
+  const as = await openIdProvider()
+  const { url, calls } = await page(as, 'app')
+  const browser = await startBrowser('chromium')
+  onTestFinished(() => browser.close())
+  const open = async (at = url) => (await browser.open(at)).page
+  return { as, url, calls, open }
+}
+// A tab in the background paints nothing: it is looked at by the clock.
+const WAIT = { timeout: 20_000, polling: 100 }
+const says = (tab: Page, id: string, text: string) =>
+  tab.waitForFunction((id, text) => document.getElementById(id)?.textContent?.includes(text), WAIT, id, text) // biome-ignore format: one line
+const press = (tab: Page, id: string) => tab.evaluate((id) => document.getElementById(id)?.click(), id)
+const text = (tab: Page, id: string) => tab.$eval(`#${id}`, (element) => element.textContent)
+
+it('a page signs in by redirect; tabs share the session, a reload keeps it, and a sign-out in one is seen in the other', async () => {
+  const { as, url, calls, open } = await tabs()
+  const one = await open(`${url}orders?page=2`)
+  await says(one, 'user', 'Nobody')
+  await press(one, 'redirect')
+  await one.waitForFunction((there) => location.href === there, WAIT, `${url}orders?page=2`)
+  await says(one, 'user', 'Signed in as alice')
+  await press(one, 'call')
+  await says(one, 'answer', 'Ada')
+
+  const two = await open()
+  await says(two, 'user', 'Signed in as alice')
+  await press(two, 'call')
+  await says(two, 'answer', 'Ada')
+  expect(calls).toEqual(['DPoP', 'DPoP'])
+  expect(as.posts('/token')).toHaveLength(1)
+
+  await one.reload()
+  await says(one, 'user', 'Signed in as alice')
+  await press(one, 'call')
+  await says(one, 'answer', 'Ada')
+  expect(as.posts('/token')).toHaveLength(1)
+
+  await two.bringToFront()
+  await press(two, 'sign-out')
+  await says(one, 'user', 'Nobody')
+  await one.bringToFront()
+  await press(one, 'call')
+  await says(one, 'answer', 'interaction_required')
+  expect(as.posts('/token/revocation')).toHaveLength(1)
+  // The server asks whether its own session is to end too.
+  expect(two.url()).toContain(`${as.issuer}/session/end`)
+}, 90_000)
+
+it('a page signs in by a popup, without leaving, and the window closes itself', async () => {
+  const { as, url, open } = await tabs()
+  const one = await open()
+  await says(one, 'user', 'Nobody')
+  await one.evaluate(() => Object.assign(globalThis, { stayed: true }))
+  await one.click('#popup')
+  await says(one, 'user', 'Signed in as alice')
+  expect(await one.evaluate(() => 'stayed' in globalThis)).toBe(true)
+  expect(one.url()).toBe(url)
+  await press(one, 'call')
+  await says(one, 'answer', 'Ada')
+  expect(as.posts('/token')).toHaveLength(1)
+  await vi.waitFor(async () => expect((await one.browser().pages()).filter((tab) => tab.url().includes('/cb'))).toEqual([]), { timeout: 10_000 }) // biome-ignore format: one line
+}, 90_000)
+
+it('what the user refuses in the popup is told in the page', async () => {
+  const { as, open } = await tabs()
+  as.user = 'refuses'
+  const one = await open()
+  await says(one, 'user', 'Nobody')
+  await one.click('#popup')
+  await says(one, 'answer', 'access_denied')
+  expect(await text(one, 'user')).toContain('Nobody')
+}, 90_000)
+
+it('the address bar shows neither code nor state once the page has them', async () => {
+  const { as, url, open } = await tabs()
+  const one = await open()
+  await says(one, 'user', 'Nobody')
+  as.user = 'refuses'
+  await press(one, 'redirect')
+  await says(one, 'answer', 'access_denied')
+  expect(one.url()).toBe(`${url}cb`)
+  expect(await one.evaluate(() => history.length)).toBeLessThan(10)
+}, 90_000)
