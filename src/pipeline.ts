@@ -9,9 +9,8 @@ import { guardNativeRedirect, isRedirect, nextHop, refused } from './http/redire
 import type { Settled } from './options.ts'
 import { createPatience, type Outcome, outcomeOf, outcomeOfFailure, type Patience } from './retry/patience.ts'
 import type { Shared } from './shared.ts'
-import { priorityOf } from './throttle/queue.ts'
-import { scopeOf } from './throttle/scope-name.ts'
-import { hidesLimits, waitFor } from './throttle/verdict.ts'
+import { priorityOf, scopeOf } from './throttle/scope-name.ts'
+import { HIDDEN, hidesLimits, waitFor } from './throttle/verdict.ts'
 import { abortable, sleep } from './timing.ts'
 import type { Bytes, LimitedCall, ReplayReason } from './types.ts'
 
@@ -55,7 +54,6 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
       attempt = createTry(number, honoured, outgoing, body, clock, shared.onEvent)
       let onTheWire = false
       let answer: SharedAnswer
-      let raw: Response | undefined
       refusal = undefined
       try {
         const response = await shared.limiter.run(limitedCall(), async () => {
@@ -65,12 +63,11 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
           last = undefined
           const request = await attempt.authenticate(strategies)
           onTheWire = true
-          raw = await observed(request)
-          seen = shareAnswer(raw, outgoing.url)
+          seen = shareAnswer(await observed(request), outgoing.url)
           if (settled.throttled) refusal = waitFor(await settled.throttled(seen))
-          return raw
+          return seen.original
         })
-        answer = seen && response === raw ? seen : shareAnswer(response, outgoing.url)
+        answer = seen?.original === response ? seen : shareAnswer(response, outgoing.url)
       } catch (error) {
         attempt.release()
         // The server's own refusal says more than ours that follows from it.
@@ -163,8 +160,7 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
     tell({ type: 'response', number, status: response.status, duration })
     const noticed = settled.version?.seen(response.headers, outgoing.url)
     if (noticed) tell({ type: 'version', ...noticed })
-    if (shared.onEvent && hidesLimits(response) && shared.firstTime(`hidden ${outgoing.url.origin}`))
-      tell({ type: 'warning', code: 'headers_hidden', expose: 'Retry-After, RateLimit, RateLimit-Policy' })
+    if (hidesLimits(response) && shared.firstTime(outgoing.url.origin)) tell(HIDDEN)
     return response
   }
 

@@ -6,6 +6,8 @@ const PEEK = 64 * 1024
 
 /** An answer that several may look into, and whose Response still reaches the caller unread. */
 export interface SharedAnswer extends Answer {
+  /** As it came. Its body may be taken. */
+  readonly original: Response
   /** A redirect that the platform hides from scripts. */
   readonly opaque: boolean
   /** The Response for the caller: what was read is put back, and the URL is the one it may see. */
@@ -21,6 +23,7 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
   let peeked: Promise<string> | undefined
   let whole: Blob | undefined
   return {
+    original,
     status: original.status,
     headers: original.headers,
     opaque: original.type === 'opaqueredirect',

@@ -7,7 +7,8 @@ import { type Accounts, accounts } from './accounts.ts'
 import { type AuthorizationOptions, type Completed, createAuthorization } from './authorization.ts'
 import type { StartOptions } from './authorization-request.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
-import { type Login, type SessionGrantOptions, sessionGrant } from './session-grant.ts'
+import type { Login, SessionGrantOptions } from './login.ts'
+import { sessionGrant } from './session-grant.ts'
 import { type SignedOut, type SignOutOptions, signOut } from './sign-out.ts'
 
 export interface AuthorizationCodeOptions extends ClientOptions, SessionGrantOptions, AuthorizationOptions {

@@ -10,7 +10,8 @@ import { type Accounts, accounts } from './accounts.ts'
 import { type AuthorizationOptions, createAuthorization } from './authorization.ts'
 import type { StartOptions } from './authorization-request.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
-import { type Login, type SessionGrantOptions, sessionGrant } from './session-grant.ts'
+import type { Login, SessionGrantOptions } from './login.ts'
+import { sessionGrant } from './session-grant.ts'
 
 export interface LoopbackOptions extends ClientOptions, SessionGrantOptions, AuthorizationOptions {
   /** As registered at the server: some take only the one, some only the other. Default `'127.0.0.1'`. */

@@ -4,8 +4,9 @@ import { base64url, utf8 } from '../crypto/bytes.ts'
 import { memoryStore } from '../storage/memory.ts'
 import { type Accounts, accounts } from './accounts.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
+import type { Login, SessionGrantOptions } from './login.ts'
 import type { SessionRecord } from './record.ts'
-import { type Login, type SessionGrantOptions, sessionGrant } from './session-grant.ts'
+import { sessionGrant } from './session-grant.ts'
 
 export interface RefreshTokenOptions extends ClientOptions, SessionGrantOptions {
   /**
@@ -13,6 +14,8 @@ export interface RefreshTokenOptions extends ClientOptions, SessionGrantOptions 
    * somebody signed in again, begins another session.
    */
   refreshToken: Credential
+  /** The scopes it was granted, separated by spaces, so that more is refused here. Default: unknown. */
+  scope?: string
 }
 
 /**
@@ -27,7 +30,7 @@ export function refreshToken(options: RefreshTokenOptions): Accounts<Login> {
   checkCredential(options.refreshToken, 'refreshToken')
   const client = createOAuthClient(options)
   return accounts(options.store ?? memoryStore(), (store, account) => {
-    const begin = (current: SessionRecord | undefined) => begun(options.refreshToken, current)
+    const begin = (current: SessionRecord | undefined) => begun(options, current)
     return sessionGrant(client, 'refresh_token', { ...options, store, account }, { begin }).login
   })
 }
@@ -35,11 +38,15 @@ export function refreshToken(options: RefreshTokenOptions): Accounts<Login> {
 /** Older ones may still be configured somewhere: they do not take the place of what came after them. */
 const REMEMBERED = 8
 
-async function begun(source: Credential, current: SessionRecord | undefined): Promise<SessionRecord | undefined> {
+async function begun(
+  { refreshToken: source, scope }: RefreshTokenOptions,
+  current: SessionRecord | undefined,
+): Promise<SessionRecord | undefined> {
   const refreshToken = await readCredential(source, 'refreshToken')
   const digest = base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', utf8(refreshToken))))
   const before = current?.seeds ?? []
   if (before.includes(digest)) return undefined
   const seeds = [digest, ...before].slice(0, REMEMBERED)
-  return { format: 1, session: crypto.randomUUID(), refreshToken, tokens: {}, issuedAt: Date.now(), seeds }
+  const granted = scope === undefined ? {} : { scope }
+  return { format: 1, session: crypto.randomUUID(), refreshToken, ...granted, tokens: {}, issuedAt: Date.now(), seeds }
 }

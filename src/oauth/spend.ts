@@ -16,11 +16,13 @@ import {
   settled,
 } from './record.ts'
 import { REQUEST_TIMEOUT } from './server.ts'
-import { ended, resting, signedOut } from './verdict.ts'
+import { ended, notGranted, resting, signedOut } from './verdict.ts'
 
 /** What a token is wanted for: its name in the record, and what the request says of it. */
 export interface Asked {
   readonly name: string
+  /** What must have been granted at sign-in, where that is known. */
+  readonly scope?: string | undefined
   readonly parameters: URLSearchParams
 }
 
@@ -98,6 +100,7 @@ export function createSpender(
         }
         if (!record.refreshToken) throw ended(record.ended)
         if ((record.restsUntil ?? 0) > Date.now()) throw resting(record.restsUntil)
+        guardScope(record.scope, asked.scope)
         if (lease.lost.aborted || (record.intent && busy(record.intent, told))) return undefined
         const began = performance.now()
         const intended = await intend(held, record.intent !== undefined)
@@ -187,6 +190,13 @@ export function createSpender(
     // Clocks of two machines differ a little.
     return Math.abs(Date.now() - at) < GRACE
   }
+}
+
+/** Asked for more than was granted, some servers use the refresh token up and give nothing. */
+function guardScope(granted: string | undefined, wanted: string | undefined): void {
+  const known = granted?.split(' ')
+  const missing = known && wanted?.split(' ').filter((scope) => !known.includes(scope))
+  if (missing?.length) throw notGranted(missing.join(' '))
 }
 
 function isUnavailable(error: unknown): boolean {

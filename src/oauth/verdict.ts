@@ -84,3 +84,11 @@ export function ended(reason: 'refused' | 'answer_lost' | undefined): OAuthError
 export function resting(retryAt: number | undefined): OAuthError {
   return new OAuthError('token_unavailable', `No token can be had now. ${ADVICE.token_unavailable}`, { retryAt })
 }
+
+/** More than the session has. */
+export function notGranted(scope: string): OAuthError {
+  return new OAuthError(
+    'client_misconfigured',
+    `The session was not granted ${scope}. Sign in again with it in \`scope\`.`,
+  )
+}

@@ -65,8 +65,3 @@ function before(one: LimitedCall, other: LimitedCall): boolean {
   const { priority: others = 0 } = other
   return priority === others ? one.order < other.order : priority > others
 }
-
-/** The words are fetch's own, which also asks the platform: `'high'`, `'low'`, and `'auto'` between. */
-export function priorityOf({ priority }: { readonly priority?: unknown }): number {
-  return priority === 'high' ? 1 : priority === 'low' ? -1 : 0
-}

@@ -15,3 +15,8 @@ function identityOf(strategy: AuthStrategy): string {
   if (!ids.has(strategy)) ids.set(strategy, `#${next++}`)
   return ids.get(strategy) as string
 }
+
+/** The words are fetch's own, which also asks the platform: `'high'`, `'low'`, and `'auto'` between. */
+export function priorityOf({ priority }: { readonly priority?: unknown }): number {
+  return priority === 'high' ? 1 : priority === 'low' ? -1 : 0
+}

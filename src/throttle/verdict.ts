@@ -19,3 +19,9 @@ export function hidesLimits({ type, status, headers }: Response): boolean {
     ![...headers.keys()].some((name) => /limit/.test(name))
   )
 }
+
+export const HIDDEN = {
+  type: 'warning',
+  code: 'headers_hidden',
+  expose: 'Retry-After, RateLimit, RateLimit-Policy',
+} as const
