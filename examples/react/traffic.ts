@@ -1,7 +1,7 @@
 // What the client tells, as React can watch it: each request with its state, and the last words.
 import type { ClientEvent } from 'latchkey'
 
-export interface Call {
+interface Call {
   readonly id: number
   readonly path: string
   readonly state: 'waiting' | 'flying' | 'done' | 'failed'
