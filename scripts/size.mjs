@@ -10,17 +10,17 @@ const rows = [
     name: 'latchkey/fetch with an API key',
     code: "export { createFetch, apiKey } from 'latchkey/fetch'",
     aim: 5,
-    most: 11.8,
+    most: 16.6,
     alien: /node_modules|cookie-session|auth\/basic|hmac|oauth/,
   },
   {
     name: 'latchkey with an API key, ky included',
     code: "export { createClient, apiKey } from 'latchkey'",
     aim: 14,
-    most: 20.8,
+    most: 25.9,
     alien: /cookie-session|auth\/basic|hmac|oauth|noble/,
   },
-  { name: 'latchkey, everything', code: "export * from 'latchkey'", aim: 15, most: 24.2, alien: /hmac|oauth|noble/ },
+  { name: 'latchkey, everything', code: "export * from 'latchkey'", aim: 15, most: 29.3, alien: /hmac|oauth|noble/ },
   {
     name: 'client credentials, on top of the core',
     code: "export { createClient } from 'latchkey'\nexport { clientCredentials } from 'latchkey/oauth'",
@@ -143,9 +143,10 @@ function outputOf(metafile, path) {
   return Object.entries(metafile.outputs).find(([name]) => path.endsWith(name.split('/').at(-1)))[1]
 }
 
-/** The entry and all it may load, but for hashes that are not used, and for what explains a refusal when somebody asks. */
+/** The entry and all it may load, but for hashes that are not used, for what explains a refusal when somebody asks, and for the parser of fields that few servers send. */
 function loaded(outputs, metafile, hash) {
-  const unused = [...HASHES.filter((name) => name !== hash).map((name) => `crypto/${name}.js`), '/explain.js']
+  const later = ['/explain.js', '/structured-fields.js']
+  const unused = [...HASHES.filter((name) => name !== hash).map((name) => `crypto/${name}.js`), ...later]
   const reached = new Set()
   const visit = (name) => {
     if (reached.has(name) || unused.some((end) => metafile.outputs[name]?.entryPoint?.endsWith(end))) return
