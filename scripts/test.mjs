@@ -12,6 +12,7 @@ const needs = {
       'WebKitWebDriver',
       'xvfb-run',
       'haproxy',
+      'nginx',
       'lighttpd',
       'apache2',
       'redis-server',
@@ -21,7 +22,7 @@ const needs = {
       'openssl',
     ],
     packages:
-      'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy lighttpd apache2 redis-server dbus gnome-keyring glewlwyd openssl',
+      'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy nginx lighttpd apache2 redis-server dbus gnome-keyring glewlwyd openssl',
   },
   swift: {
     programs: ['swift-proxy-server', 'swift-object-server', 'memcached'],
