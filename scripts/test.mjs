@@ -12,6 +12,7 @@ const needs = {
       'WebKitWebDriver',
       'xvfb-run',
       'haproxy',
+      'nginx',
       'lighttpd',
       'apache2',
       'redis-server',
@@ -19,7 +20,7 @@ const needs = {
       'dbus-daemon',
     ],
     packages:
-      'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy lighttpd apache2 redis-server dbus gnome-keyring',
+      'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy nginx lighttpd apache2 redis-server dbus gnome-keyring',
   },
   swift: {
     programs: ['swift-proxy-server', 'swift-object-server', 'memcached'],

@@ -56,6 +56,7 @@ export const CREATE: Rules = {
     (value) => Array.isArray(value) && value.every((item) => /^https?:\/\//i.test(item)),
     "an array such as ['https://api.example.com']",
   ],
+  quota: aFunction,
   limits: [
     (value) => value === 'none' || (Array.isArray(value) && value.every(isLimit)),
     "'none' or an array such as [{ requests: 100, per: 60_000 }, { concurrent: 8 }]",

@@ -4,6 +4,7 @@ import type { OnEvent } from './events.ts'
 import { allowedOrigins } from './http/origin.ts'
 import { defaultRetry, type RetryOptions, type RetryPolicy } from './retry/classify.ts'
 import type { Limit } from './throttle/declared.ts'
+import type { ReadQuota } from './throttle/header-fields.ts'
 import type { Throttled } from './throttle/verdict.ts'
 import type { ApiVersion, AuthStrategy, Fetch, Limiter } from './types.ts'
 
@@ -41,6 +42,8 @@ export interface CreateOptions extends RequestOptions {
   origins?: readonly string[]
   /** What is known of the limits of one set of credentials, such as `[{ requests: 100, per: 60_000 }, { concurrent: 8 }]`; `'none'`: there are none, so only a refusal holds requests back. Default: learned from the answers. */
   limits?: readonly Limit[] | 'none'
+  /** What answers say of quotas, where an API has fields of its own: `families`, or one of them, of `latchkey/throttle/families`. Default: the fields of the IETF and their likes. */
+  quota?: ReadQuota
   /** Decides when requests leave, in place of the built-in limiter. */
   limiter?: Limiter
   /** The transport under the pipeline. Default: the `fetch` of the platform, looked up for each attempt. */

@@ -29,7 +29,7 @@ export function createShared(options: CreateOptions): Shared {
   const budgets = new Map<string, Budget>()
   return {
     transport: options.fetch,
-    limiter: options.limiter ?? createLimiter(picked(options, (name) => name === 'limits')),
+    limiter: options.limiter ?? createLimiter(picked(options, (name) => name === 'limits' || name === 'quota')),
     onEvent: harmless(options.onEvent),
     clockOf: (origin) => kept(clocks, origin, createClock),
     budgetOf: (scope) => kept(budgets, scope, createBudget),
@@ -40,10 +40,10 @@ export function createShared(options: CreateOptions): Shared {
 
 /** The same client with another transport or listener. */
 export function extendShared(parent: Shared, options: CreateOptions): Shared {
-  if (options.limits !== undefined)
+  if (options.limits !== undefined || options.quota !== undefined)
     throw new LatchkeyError(
       'invalid_option',
-      '`limits` belongs to `createClient`: clients that extend one another share their limiter.',
+      '`limits` and `quota` belong to `createClient`: clients that extend one another share their limiter.',
     )
   if (!options.fetch && !options.onEvent && !options.limiter) return parent
   return {

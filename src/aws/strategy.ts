@@ -1,4 +1,3 @@
-import { parseDate } from '../http/date.ts'
 import type { Attempt, AuthStrategy, Awaitable } from '../types.ts'
 import { canonicalRequest, encodeRest, type PathRules } from './canonical-request.ts'
 import { type AccessKey, readCredentials } from './credentials.ts'
@@ -44,7 +43,7 @@ export function strategy(options: AwsStrategyOptions, algorithm: Algorithm): Aut
     async onResponse(answer, attempt) {
       if (answer.status !== 400 && answer.status !== 403) return undefined
       const at = serverTime(await answer.peek())
-      return at !== undefined && attempt.correct(at) ? 'clock_skew' : undefined
+      return at && attempt.correct(at) ? 'clock_skew' : undefined
     },
   }
 
@@ -81,13 +80,11 @@ export function stringToSign({ name, scope }: Pick<Algorithm, 'name' | 'scope'>,
 }
 
 /** What S3 says of its time (`RequestTimeTooSkewed`), and the other services (`Signature expired: … (20260301T120000Z - 5 min.)`). */
-function serverTime(said: string): number | undefined {
+function serverTime(said: string): number | '' | undefined {
   const s3 = /<ServerTime>([^<]+)</.exec(said)?.[1]
   const [, date, hour, minute, second] = /\((\d{8})T(\d\d)(\d\d)(\d\d)Z [-+] \d+ min/.exec(said) ?? []
-  if (s3) return parseDate(s3)
-  return date === undefined
-    ? undefined
-    : parseDate(`${date.replace(/(....)(..)/, '$1-$2-')}T${hour}:${minute}:${second}Z`)
+  if (s3) return Date.parse(s3)
+  return date && Date.parse(`${date.replace(/(....)(..)/, '$1-$2-')}T${hour}:${minute}:${second}Z`)
 }
 
 /** `YYYYMMDDTHHMMSSZ` */

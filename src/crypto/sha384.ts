@@ -1,5 +1,5 @@
 import { hmac } from '@noble/hashes/hmac.js'
-import { sha384 } from '@noble/hashes/sha2.js'
+import { sha384 } from './sha2-64.ts'
 
 export const algorithm = {
   webCrypto: 'SHA-384',

@@ -1,4 +1,4 @@
-import { sha512_256 } from '@noble/hashes/sha2.js'
+import { sha512_256 } from './sha2-64.ts'
 
 // SHA-512/256 (FIPS 180-4, section 6.7), which Web Crypto does not have.
 export const algorithm = {

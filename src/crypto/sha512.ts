@@ -1,5 +1,5 @@
 import { hmac } from '@noble/hashes/hmac.js'
-import { sha512 } from '@noble/hashes/sha2.js'
+import { sha512 } from './sha2-64.ts'
 
 export const algorithm = {
   webCrypto: 'SHA-512',

@@ -1,8 +1,9 @@
 import { readCredential } from '../credential.ts'
 import { utf8 } from '../crypto/bytes.ts'
 import { createMac, type Mac } from '../crypto/hash.ts'
+import { CredentialError } from '../errors.ts'
 import { sendAsWritten } from '../http/as-written.ts'
-import type { Attempt, AuthStrategy } from '../types.ts'
+import type { Answer, Attempt, AuthStrategy, ReplayReason } from '../types.ts'
 import { RequestFacts } from './facts.ts'
 import { bytesOf, own } from './message.ts'
 import { createNonce } from './nonce.ts'
@@ -54,6 +55,7 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
     message,
     place,
     serverTime,
+    verify,
     identity,
   } = options
   const { needsBody = true, places = tried(options) } = options
@@ -85,7 +87,7 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
         mac ??= macOf(text, facts)
         return mac
       })
-      if (serverTime) sent.set(attempt, facts)
+      if (serverTime || verify) sent.set(attempt, facts)
       if (prepare) await own('prepare', async () => write(await prepare(facts), request, attempt, places))
       const signed = bytesOf(await own('message', () => message(facts)))
       attempt.explain(async (said) =>
@@ -94,16 +96,19 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
       facts.signature = encode[encoding](await facts.mac(signed))
       await own('place', async () => write(await place(facts), request, attempt, places))
     },
-    ...(serverTime && {
-      async onResponse(answer, attempt) {
-        const facts = sent.get(attempt)
-        const at =
-          facts &&
-          !attempt.honoured.includes('clock_skew') &&
-          (await own('serverTime', () => serverTime(answer, facts.mac)))
-        return at && (at === true || attempt.correct(at)) ? 'clock_skew' : undefined
-      },
-    }),
+    ...((serverTime || verify) && { onResponse }),
+  }
+
+  async function onResponse(answer: Answer, attempt: Attempt): Promise<ReplayReason | undefined> {
+    const facts = sent.get(attempt)
+    if (!facts) return undefined
+    if (serverTime && !attempt.honoured.includes('clock_skew')) {
+      const at = await own('serverTime', () => serverTime(answer, facts))
+      if (at && (at === true || attempt.correct(at))) return 'clock_skew'
+    }
+    if (verify && !(await own('verify', () => verify(answer, facts))))
+      throw new CredentialError('server_not_proven', 'The answer is not signed by who knows the key: do not trust it.')
+    return undefined
   }
 
   async function macOf(text: string, facts: RequestFacts<Read<C>>): Promise<Mac> {

@@ -51,10 +51,12 @@ export interface HmacOptions<C extends Credentials = Record<never, never>> {
   /** Where signature, key id, timestamp and nonce are written. */
   place: (facts: SignedFacts<Read<C>>) => Awaitable<Placement>
   /**
-   * Where a refusal is about the clock: the server's time in milliseconds if it can be told and believed, true if not. `mac` is
-   * under the key of the request. Default: `Date` of a 400, 401 or 403.
+   * Where a refusal is about the clock: the server's time in milliseconds if it can be told and believed, true if not.
+   * Default: `Date` of a 400, 401 or 403.
    */
-  serverTime?: (answer: Answer, mac: Facts['mac']) => Awaitable<number | boolean | undefined>
+  serverTime?: (answer: Answer, facts: Facts<Read<C>>) => Awaitable<number | boolean | undefined>
+  /** False for an answer that is not signed as the server signs its own: it is refused as `server_not_proven`. Default: not asked. */
+  verify?: (answer: Answer, facts: Facts<Read<C>>) => Awaitable<boolean>
   /** All that `prepare` and `place` may write, e.g. `['header:x-signature']`. Default: what both return when they are tried once, with made-up facts, at creation. */
   places?: readonly string[]
   /** False for a scheme that does not cover the content, which may then be a stream. Default true. */

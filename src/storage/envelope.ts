@@ -15,6 +15,8 @@ const TAG = 16
 
 /** Bytes that sealing adds, apart from what says how a passphrase became a key. */
 export const OVERHEAD: number = FIXED + CHECKSUM + TAG
+/** Bytes that say how a passphrase became a key: algorithm, three costs, 16 of salt. */
+export const DERIVATION: number = 29
 
 export interface Envelope {
   readonly keyId: Bytes

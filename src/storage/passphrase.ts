@@ -3,10 +3,9 @@ import { concat, hex, uint32, utf8 } from '../crypto/bytes.ts'
 import { type Derivation, derive, hasNativeArgon2 } from '../crypto/kdf.ts'
 import { LatchkeyError } from '../errors.ts'
 import type { Bytes } from '../types.ts'
+import { DERIVATION } from './envelope.ts'
 
-const SALT = 16
-/** Bytes that say how a passphrase became a key: algorithm, three costs, salt. */
-export const DERIVATION: number = 13 + SALT
+const SALT: number = DERIVATION - 13
 const ALGORITHMS = ['argon2id', 'scrypt'] as const
 // The costs that OWASP's Password Storage Cheat Sheet gives.
 const ARGON2ID = { algorithm: 'argon2id', memory: 19_456, passes: 2, parallelism: 1 } as const

@@ -1,8 +1,7 @@
 import { concat } from '../crypto/bytes.ts'
 import { LatchkeyError, StoreError } from '../errors.ts'
 import type { Bytes, CredentialStore, Entry, PutResult, StoreTraits } from '../types.ts'
-import { associatedData, newHeader, OVERHEAD, readEnvelope } from './envelope.ts'
-import { DERIVATION } from './passphrase.ts'
+import { associatedData, DERIVATION, newHeader, OVERHEAD, readEnvelope } from './envelope.ts'
 import { meetRequirements, protects, type Requirements } from './requirements.ts'
 import { type KeySource, keySource, type SealingKey } from './sealing-key.ts'
 

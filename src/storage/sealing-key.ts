@@ -1,7 +1,7 @@
 import { LatchkeyError, StoreError } from '../errors.ts'
 import type { Awaitable, Bytes, StoreTraits } from '../types.ts'
 import type { Envelope } from './envelope.ts'
-import { Passphrase } from './passphrase.ts'
+import type { Passphrase } from './passphrase.ts'
 
 /** 32 random bytes, an AES-GCM `CryptoKey` of 256 bits, `passphrase('…')`, or a function that gives one of the first two. */
 export type SealingKey = Uint8Array | CryptoKey | Passphrase | (() => Awaitable<Uint8Array | CryptoKey>)
@@ -32,11 +32,16 @@ const INVALID =
  * @throws LatchkeyError `invalid_option`
  */
 export function keySource(given: SealingKey, backend: string, writes: boolean): KeySource {
-  if (given instanceof Passphrase) return fromPassphrase(given)
+  if (isPassphrase(given)) return fromPassphrase(given)
   const use = writes ? 'encrypt' : 'decrypt'
   if (typeof given === 'function') return fromKey('function', () => provided(given, backend, use))
   const checked = own(given, use)
   return fromKey(checked instanceof Uint8Array ? 'bytes' : 'CryptoKey', () => imported(checked))
+}
+
+/** By its shape: who seals with bytes loads nothing of passphrases. */
+function isPassphrase(given: SealingKey): given is Passphrase {
+  return typeof (given as Passphrase | undefined)?.current === 'function'
 }
 
 function fromKey(kind: KeySource['kind'], open: () => Promise<CryptoKey>): KeySource {

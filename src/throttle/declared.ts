@@ -6,6 +6,9 @@ export interface Declared {
   /** When a call of this cost may leave. */
   freeAt(cost: number): number
   depart(now: number, cost: number): void
+  /** The departures that count, and to go on from there; instants moved by `offset`. */
+  save(now: number, offset: number): readonly (readonly number[])[]
+  load(saved: readonly (readonly number[])[], offset: number): void
 }
 
 export function createDeclared(limits: readonly Limit[]): Declared {
@@ -26,6 +29,17 @@ export function createDeclared(limits: readonly Limit[]): Declared {
           rate.left[rate.next] = now
           rate.next = (rate.next + 1) % rate.requests
         }
+    },
+    save: (now, offset) =>
+      rates.map(({ left, next, per }) =>
+        // From the oldest.
+        [...left.slice(next), ...left.slice(0, next)].filter((at) => at + per > now).map((at) => at + offset),
+      ),
+    load(saved, offset) {
+      for (const [place, rate] of rates.entries()) {
+        rate.left = (saved[place] ?? []).slice(-rate.requests).map((at) => at + offset)
+        rate.next = rate.left.length % rate.requests
+      }
     },
   }
 }

@@ -84,7 +84,7 @@ export function readCounter(headers: Headers, prefix: string, now: number): Quot
   const field = (name: string) => headers.get(prefix + name)
   const limits = membersOf(field('limit'))
   const remainings = membersOf(field('remaining'))
-  const resets = membersOf(field('reset'))
+  const resets = membersOf(field('reset-after') ?? field('reset'))
   const policies = membersOf(field('policy') ?? field('limit')).map((text) => POLICY.exec(text))
   const source = remainings.length ? 'remaining' : limits.length ? 'limit' : 'reset'
 

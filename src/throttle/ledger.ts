@@ -7,7 +7,7 @@ const ROUNDING = 1000
 // For quotas that do not say when there will be more.
 const SOON = 1000
 
-interface Quota {
+export interface Quota {
   reading: QuotaReading
   remaining: number
   resetAt: number

@@ -1,24 +1,16 @@
+import type { RateLimitError } from '../errors.ts'
 import { classify, defaultRetry } from '../retry/classify.ts'
 import { waitHint } from '../retry/hint.ts'
-import type { LimitedCall, Limiter, WaitReason } from '../types.ts'
-import { concurrentOf, createDeclared, type Limit } from './declared.ts'
+import type { Awaitable, LimitedCall, Limiter, WaitReason } from '../types.ts'
+import { concurrentOf, createDeclared } from './declared.ts'
 import { closedUntil } from './gate.ts'
-import { type QuotaReading, type ReadQuota, readQuota as readHeaderFields } from './header-fields.ts'
+import { type QuotaReading, readQuota } from './header-fields.ts'
 import { createQueue, type Waiter } from './queue.ts'
 import { COLD, createScope, type Flight, forgetLost, type Hold, land, type Scope, spread, WARM } from './scope.ts'
-import type { Share } from './share.ts'
+import type { LimiterOptions, Scopes } from './steps.ts'
 import { statesOf, tooLong } from './told.ts'
 
-export interface LimiterOptions {
-  /** What is known of the limits of one set of credentials; `'none'`: there are none, so only a refusal holds calls back. Default: learned. */
-  limits?: readonly Limit[] | 'none'
-  /** Reads what answers say of quotas. Default: the common header fields. */
-  readQuota?: ReadQuota
-  /** Most calls of one scope that wait; one more is refused at once. Default 100 000. */
-  maxQueue?: number
-  /** Tells and hears what other processes or tabs meet. Default: nobody. */
-  share?: Share
-}
+export type { LimiterOptions } from './steps.ts'
 
 // What was learned of an idle scope may be forgotten once there are this many.
 const MOST_SCOPES = 1000
@@ -26,7 +18,12 @@ const NEVER = Number.POSITIVE_INFINITY
 
 /** The limiter every client has: it holds calls back while the server would refuse them, and learns when that is. */
 export function createLimiter(options: LimiterOptions = {}): Limiter {
-  const { limits = [], readQuota = readHeaderFields, maxQueue = 100_000, share } = options
+  const { run, limits } = createScopes(options)
+  return { run, limits }
+}
+
+export function createScopes(options: LimiterOptions): Scopes {
+  const { limits = [], quota = readQuota, maxQueue = 100_000, share } = options
   const careful = limits !== 'none'
   const declared = careful ? limits : []
   const concurrent = concurrentOf(declared)
@@ -49,18 +46,38 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
       let told = false
       try {
         const response = await send()
-        let readings = readQuota(response.headers, response.status, Date.now(), call.peek)
-        if (readings instanceof Promise) readings = await readings.catch(() => [])
+        let readings = read(response, call)
+        if (readings instanceof Promise) readings = await readings
         told = readings.length > 0
         learn(scope, call, flight, response, readings)
         return response
       } finally {
-        if (!told) scope.ledger.spend(flight.cost)
-        land(scope, flight)
-        wakeNext(scope)
+        settle(scope, flight, told)
       }
     },
+    scopeOf,
+    hold,
+    depart,
+    read,
+    learn,
+    settle,
+    refusal,
     limits: () => [...scopes].flatMap(([name, scope]) => statesOf(name, scope, declared)),
+  }
+
+  function read({ headers, status }: Response, { peek }: LimitedCall): Awaitable<readonly QuotaReading[]> {
+    const readings = quota(headers, status, Date.now(), peek)
+    return readings instanceof Promise ? readings.catch(() => []) : readings
+  }
+
+  function settle(scope: Scope, flight: Flight, told: boolean): void {
+    if (!told) scope.ledger.spend(flight.cost)
+    land(scope, flight)
+    wakeNext(scope)
+  }
+
+  function refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): RateLimitError | undefined {
+    return tooLong(scope, call, held, since, maxQueue)
   }
 
   function scopeOf(name: string): Scope {
@@ -92,8 +109,8 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
           scope.queue.remove(waiter)
           return depart(scope, call)
         }
-        const refusal = tooLong(scope, call, held, since, maxQueue)
-        if (refusal) throw refusal
+        const error = refusal(scope, call, held, since)
+        if (error) throw error
         if (told !== held.reason) call.waiting(held.reason, held.duration)
         told = held.reason
         await scope.queue.sleep(waiter, held.duration)
@@ -115,15 +132,15 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
     })
     if (gate.until > now) return until('gate', gate.until)
     if (queue.first(now) !== waiter) return until('queue', 0)
-    const full = () => scope.air >= scope.cap || scope.flights.size >= concurrent
+    const full = () => scope.air >= scope.cap || scope.flights.size + scope.elsewhere >= concurrent
     if (full()) forgetLost(scope, now)
     if (full()) return until(scope.cap === 1 ? 'probe' : 'concurrency', 0)
     if (!careful) return undefined
-    const quota = ledger.short(now, scope.inFlight, cost)
-    if (quota) {
+    const short = ledger.short(now, scope.inFlight, cost)
+    if (short) {
       // Used up, not only promised to others: whoever comes first after the reset asks how much there is now.
-      if (quota.remaining < cost) begin(scope, 1)
-      return until('quota', quota.resetAt, { policy: quota.reading.policy })
+      if (short.remaining < cost) begin(scope, 1)
+      return until('quota', short.resetAt, { policy: short.reading.policy })
     }
     const freeAt = scope.declared.freeAt(cost)
     if (freeAt > now) return until('declared', freeAt)
@@ -135,7 +152,7 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
     const now = performance.now()
     const { pace, flights, queue, gate, ledger } = scope
     const { cost = 1 } = call
-    const idle = !flights.size && !queue.length
+    const idle = !scope.elsewhere && !flights.size && !queue.length
     if (idle) {
       ledger.rest(now)
       if (scope.cap > 1) scope.cap = Math.max(scope.cap, COLD)

@@ -33,7 +33,28 @@ export interface Pace {
   accepted(window: number, cost: number): void
   /** The first refusal among the calls of a window; the server may have said for how long. Gives when to try again. */
   refused(window: number, now: number, until: number | undefined): number
+  /** All that was learned, and to go on from there; instants moved by `offset`. */
+  save(offset: number): Learned
+  load(saved: Learned, offset: number): void
 }
+
+type Instants = 'openedAt' | 'emptyAt' | 'previous'
+type Numbers =
+  | 'limit'
+  | 'shut'
+  | 'length'
+  | 'plan'
+  | 'used'
+  | 'taken'
+  | 'number'
+  | 'tries'
+  | 'clean'
+  | 'patience'
+  | 'step'
+  | 'gap'
+  | 'streak'
+type Facts = 'opening' | 'judged' | 'measured' | 'trial' | 'trying'
+export type Learned = Readonly<Record<Instants | Numbers, number> & Record<Facts, boolean>>
 
 export function createPace(): Pace {
   let limit = NEVER
@@ -138,6 +159,20 @@ export function createPace(): Pace {
       }
       if (until !== undefined && until > openedAt + plan) plan = until - openedAt
       return openedAt + plan
+    },
+    save: (offset) => ({
+      openedAt: openedAt + offset,
+      emptyAt: emptyAt + offset,
+      previous: previous + offset,
+      ...{ limit, shut, length, plan, used, taken, number, tries, clean, patience, step, gap, streak },
+      ...{ opening, judged, measured, trial, trying },
+    }),
+    load(saved, offset) {
+      ;({ limit, shut, length, plan, used, taken, number, tries, clean, patience, step, gap, streak } = saved)
+      ;({ opening, judged, measured, trial, trying } = saved)
+      openedAt = saved.openedAt + offset
+      emptyAt = saved.emptyAt + offset
+      previous = saved.previous + offset
     },
   }
 

@@ -17,8 +17,10 @@ export interface Scope {
   readonly pace: Pace
   readonly declared: Declared
   readonly flights: Set<Flight>
-  /** What they cost together. */
+  /** What all calls in flight cost together. */
   inFlight: number
+  /** How many of them are not ours: where several share the scope. */
+  elsewhere: number
   /** A header or a refusal told of limits. */
   told: boolean
   /** Calls of this round that may be in flight, and that are. Each closing begins a round with one call, which asks. */
@@ -62,6 +64,7 @@ export function createScope(queue: Queue, declared: Declared, cap: number): Scop
     declared,
     flights: new Set(),
     inFlight: 0,
+    elsewhere: 0,
     told: false,
     cap,
     air: 0,

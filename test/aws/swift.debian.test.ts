@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { presign, sigv4 } from '../../src/aws/aws.ts'
-import { createFetch } from '../../src/fetch.ts'
+import { createFetch, explain } from '../../src/fetch.ts'
 import { authenticated } from '../hmac/attempt.ts'
 import { startSwift } from '../servers/swift.ts'
 
@@ -209,6 +209,19 @@ describe('5 a clock that is wrong', () => {
     expect((await send(bucket)).status).toBe(200)
     expect((await send(bucket)).status).toBe(200)
     expect(events).toEqual(['clock_skew'])
+  })
+})
+
+describe('8 a refusal explains itself', () => {
+  it('with another secret, both sides signed the same; with another path, they did not', async () => {
+    const wrong = await s3({ credentials: { ...credentials, secretAccessKey: 'other' } })(`${bucket}/a%20b?x=1`)
+    expect(wrong.status).toBe(403)
+    const told = await explain(wrong)
+    expect(told?.canonicalRequest).toContain('/latchkey/a%20b\nx=1\n')
+    expect(told?.difference).toBe('')
+    // Normalized and encoded twice, as all services but S3 want it.
+    const other = await s3({ s3: false, contentSha256: true })(`${bucket}/a%20b`)
+    expect((await explain(other))?.difference).toBe('- /latchkey/a%2520b\n+ /latchkey/a%20b')
   })
 })
 

@@ -13,6 +13,7 @@ declare module 'hawk' {
       find: (id: string) => Credentials,
       options?: object,
     ): Promise<{ credentials: Credentials; artifacts: Record<string, unknown> }>
+    header(credentials: Credentials, artifacts: Record<string, unknown>, options: object): string
   }
 }
 declare module 'akamai-edgegrid' {

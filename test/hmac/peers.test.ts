@@ -113,6 +113,55 @@ describe('hawk', () => {
   })
 })
 
+describe('10 hawk, answers that are signed', () => {
+  const key = { keyId: 'dh37fgj492je', secret: 'werxhqb98rpaxn39848xrunpaw3489ruxnpa98w4rxn' }
+  type Change = (answer: { headers: Record<string, string>; body: string }) => unknown
+
+  /** The reference server signs its answer; somebody on the way changes it. */
+  async function signing(change: Change = () => {}, payload: 'hashed' | 'not' = 'hashed') {
+    const type = 'text/plain; charset=utf-8'
+    return serve(async ({ method, target, headers, body }) => {
+      const request = { method, url: target, headers, connection: {} }
+      const { artifacts, credentials } = await hawkPeer.server.authenticate(
+        request,
+        () => ({ key: key.secret, algorithm: 'sha256' }),
+        { ...(body.length && { payload: body.toString() }) },
+      )
+      const said = { ext: 'of the server', ...(payload === 'hashed' && { payload: 'ünswer', contentType: type }) }
+      const signature = hawkPeer.server.header(credentials, artifacts, said)
+      const answer = { headers: { 'content-type': type, 'server-authorization': signature }, body: 'ünswer' }
+      change(answer)
+      return answer
+    })
+  }
+  const ask = async (baseUrl: string, mutual = true) =>
+    createFetch({ baseUrl, auth: hawk({ ...key, mutual, app: 'app', dlg: 'dlg' }) })('/a?b', {
+      method: 'POST',
+      body: 'x',
+    })
+
+  it('are accepted from the reference server', async () => {
+    expect(await (await ask(await signing())).text()).toBe('ünswer')
+    expect(await (await ask(await signing(() => {}, 'not'))).text()).toBe('ünswer')
+  })
+
+  it.each<[string, Change]>([
+    ['content', (answer) => Object.assign(answer, { body: 'answer' })],
+    ['the media type', ({ headers }) => Object.assign(headers, { 'content-type': 'text/html' })],
+    ['the data', ({ headers }) => Object.assign(headers, { 'server-authorization': headers['server-authorization']?.replace('of the', 'of a') })],
+    ['the signature', ({ headers }) => Object.assign(headers, { 'server-authorization': 'Hawk mac="AAAA"' })],
+  ])('%s that was changed is found out', async (_, change) => {
+    await expect(ask(await signing(change))).rejects.toMatchObject({ code: 'server_not_proven' })
+    await expect(ask(await signing(change), false)).rejects.toMatchObject({ code: 'server_not_proven' })
+  }) // biome-ignore format: one line each
+
+  it('a server that signs nothing is trusted, unless the caller wants proof', async () => {
+    const silent = await signing(({ headers }) => delete headers['server-authorization'])
+    expect((await ask(silent, false)).status).toBe(200)
+    await expect(ask(silent)).rejects.toMatchObject({ code: 'server_not_proven' })
+  })
+})
+
 describe('edge-grid', () => {
   it('writes what the reference client writes', async () => {
     const key = { clientToken: 'akab-client', clientSecret: 'c2VjcmV0LXNlY3JldC1zZWNyZXQ=', accessToken: 'akab-access' }

@@ -1,5 +1,5 @@
 // The API the engines call, in Node: verifies what it gets, and remembers when. With CORS as a careful server sets it.
-import { createHash, createHmac } from 'node:crypto'
+import { createHash, createHmac, createPublicKey, verify } from 'node:crypto'
 import { createServer } from 'node:http'
 import signatures from 'http-message-signatures'
 
@@ -56,6 +56,34 @@ export async function startServers(bundle) {
           .update(body)
           .digest('hex')
         return open(headers['x-signature'] === mac)
+      }
+      case 'digest': {
+        const [, , algorithm, qop] = url.pathname.split('/')
+        const H = (data) => createHash(algorithm.toLowerCase().replace('sha-', 'sha')).update(data).digest('hex')
+        const given = Object.fromEntries(
+          [...(headers.authorization ?? '').matchAll(/([\w*]+)=(?:"([^"]*)"|([^\s,]+))/g)].map((m) => [
+            m[1],
+            m[2] ?? m[3],
+          ]),
+        )
+        const a2 = H(`${method}:${request.url}${qop === 'auth-int' ? `:${H(body)}` : ''}`)
+        const middle = `n:${given.nc}:${given.cnonce}:${qop}`
+        const right = H(`${H('Jäsøn:realm:pässword')}:${middle}:${a2}`) === given.response
+        if (right && given['username*'] === "UTF-8''J%C3%A4s%C3%B8n" && given.uri === request.url)
+          return json(200, { ok: true })
+        const challenge = `Digest realm="realm", nonce="n", qop="${qop}", algorithm=${algorithm}, charset=UTF-8`
+        return json(401, { ok: false }, { 'www-authenticate': `Basic realm="a, b", ${challenge}` })
+      }
+      case 'jwt': {
+        const [head, claims, signature] = (headers.authorization ?? '').replace('Bearer ', '').split('.')
+        const decoded = (part) => JSON.parse(Buffer.from(part, 'base64url'))
+        const { alg } = decoded(head)
+        const input = Buffer.from(`${head}.${claims}`)
+        if (alg === 'HS256') return open(createHmac('sha256', 'secret').update(input).digest('base64url') === signature)
+        const key = createPublicKey({ format: 'jwk', key: decoded(claims).jwk })
+        const options = { key, dsaEncoding: 'ieee-p1363', ...(alg.startsWith('PS') && { padding: 6, saltLength: 48 }) }
+        const hash = alg === 'EdDSA' ? null : `sha${alg.slice(2)}`
+        return open(verify(hash, input, options, Buffer.from(signature, 'base64url')))
       }
       case 'message': {
         const digest = `sha-256=:${createHash('sha256').update(body).digest('base64')}:`

@@ -1,5 +1,7 @@
 // What must hold in every engine, over the built package. No test framework: it would have to run everywhere first.
 import { apiKey, basic, bearer, cookieSession, createClient, Secret } from 'latchkey'
+import { digest } from 'latchkey/auth/digest'
+import { jwt } from 'latchkey/auth/jwt'
 import { createFetch } from 'latchkey/fetch'
 import { hmac } from 'latchkey/hmac'
 import { messageSignature, SignatureError, signatureVerifier, signMessage } from 'latchkey/message-signatures'
@@ -59,6 +61,38 @@ export async function suite(baseUrl, engine) {
       for (const path of ['hmac', "hmac?q=a%20b&odd='()*", 'hmac?ü=^|']) equal((await ask(path, sign)).ok, true)
       for (const body of ['text', new Uint8Array(20_000), form, new URLSearchParams({ a: 'b c' }), new Blob(['x'])])
         equal((await client.post('hmac', { auth: sign, body }).json()).ok, true)
+    },
+    async '13 Digest with each algorithm, over each content, under one challenge'() {
+      for (const algorithm of ['MD5', 'SHA-256', 'SHA-512-256'])
+        for (const qop of ['auth', 'auth-int']) {
+          const auth = digest({ username: 'Jäsøn', password: 'pässword' })
+          const path = `digest/${algorithm}/${qop}`
+          for (const body of ['text', new Uint8Array(20_000), new Blob(['x'])])
+            equal((await client.post(`${path}?q=ü&x=^|`, { auth, body }).json()).ok, true, path)
+        }
+    },
+    async '13 a token that is signed here, with each algorithm'() {
+      equal((await ask('jwt', jwt({ algorithm: 'HS256', key: 'secret', claims: { iss: 'me' } }))).ok, true)
+      const made = {
+        RS256: {
+          name: 'RSASSA-PKCS1-v1_5',
+          hash: 'SHA-256',
+          modulusLength: 2048,
+          publicExponent: new Uint8Array([1, 0, 1]),
+        },
+        PS384: { name: 'RSA-PSS', hash: 'SHA-384', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) },
+        ES256: { name: 'ECDSA', namedCurve: 'P-256' },
+        EdDSA: { name: 'Ed25519' },
+      }
+      for (const [algorithm, parameters] of Object.entries(made)) {
+        const { privateKey, publicKey } = await crypto.subtle.generateKey(parameters, true, ['sign', 'verify'])
+        const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', privateKey))
+        const pem = `-----BEGIN PRIVATE KEY-----\n${btoa(String.fromCharCode(...pkcs8))}\n-----END PRIVATE KEY-----`
+        const jwk = await crypto.subtle.exportKey('jwk', publicKey)
+        const claims = { jwk: { ...jwk, key_ops: undefined, alg: undefined } }
+        for (const key of [privateKey, pem])
+          equal((await ask('jwt', jwt({ algorithm, key, claims }))).ok, true, algorithm)
+      }
     },
     async '13 the signatures of RFC 9421 verify, and what it says is wrong does not'() {
       for (const { name, label, keyid, algorithm, valid, ...vector } of rfc9421.signatures) {

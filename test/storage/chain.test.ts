@@ -107,6 +107,15 @@ describe('chain', () => {
     }
   })
 
+  it('what an interrupted move left behind is deleted with the next put', async () => {
+    const [store, old] = [memoryStore(), memoryStore()]
+    await signedIn(old)
+    const version = await signedIn(store)
+    const both = chain([store, old])
+    expect((await both.put('id', bytes('renewed'), { ifVersion: version })).ok).toBe(true)
+    expect(await old.get('id')).toBeUndefined()
+  })
+
   it('P7 a sign-out before any step of a move is final', async () => {
     for (let at = 1, operations = 99; at <= operations; at++) {
       const [store, old] = [memoryStore(), memoryStore()]

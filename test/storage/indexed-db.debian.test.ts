@@ -119,6 +119,7 @@ for (const name of ['chromium', 'firefox'] as BrowserName[])
           'of one',
           'of two',
         ])
+      expect(await one.evaluate((db) => page.readAnew(db, 'two'), db)).toBe('of two')
       expect(await one.evaluate((db) => page.deleteDatabase(db), db)).toBe('deleted')
       await one.evaluate((db) => page.write(db, 'new'), db)
       expect(await two.evaluate((db) => page.read(db), db)).toBe('new')

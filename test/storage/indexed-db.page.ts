@@ -25,6 +25,11 @@ export async function read(name: string, id = 'id'): Promise<string | undefined>
   return text(await storeOf(name).get(id))
 }
 
+/** As after a reload: by a store that knows no key yet. */
+export async function readAnew(name: string, id: string): Promise<string | undefined> {
+  return text(await indexedDbStore(name).get(id))
+}
+
 /** Writes over whatever stands there. */
 export async function write(name: string, value: string, id = 'id'): Promise<void> {
   const store = storeOf(name)

@@ -166,6 +166,15 @@ describe('P6 unreadable is never absent', () => {
     expect(await raw(inner, `id~unreadable~${version}`)).toEqual(damaged)
   })
 
+  it('only a create moves it: who replaces a version that is gone is told', async () => {
+    const inner = memoryStore()
+    const store = sealed(inner, newKey())
+    const version = await put(store, 'id', 'old')
+    const damaged = await put(inner, 'id', 'plain')
+    await expect(store.put('id', bytes('new'), { ifVersion: version })).rejects.toMatchObject({ code: 'corrupt' })
+    expect((await inner.get('id'))?.version).toBe(damaged)
+  })
+
   it('of many creates at once over a corrupt record, one wins and the others see it', async () => {
     const inner = memoryStore()
     const store = sealed(inner, newKey())

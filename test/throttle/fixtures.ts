@@ -117,6 +117,12 @@ export const fixtures: readonly Fixture[] = [
     quota: [{ policy: 'default', limit: 5, remaining: 4, resetAfter: 60_000, source: 'x-ratelimit-remaining' }],
   },
   {
+    family: 'core',
+    what: 'a wait beside the instant',
+    headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(epoch(2)), 'x-ratelimit-reset-after': '1.25' },
+    quota: [{ remaining: 0, resetAfter: 1250 }],
+  },
+  {
     family: 'GitHub',
     what: 'nothing left, as a 403',
     status: 403,

@@ -180,7 +180,7 @@ describe('order', () => {
     const send = async () => ok
     for (let i = 0; i < 100_000; i++) await limiter.run({ ...call, scope: `s${i}` }, send)
     expect(limiter.limits?.().length).toBeLessThanOrEqual(1000)
-    for (let i = 0; i < 200_000; i++) await limiter.run({ ...call, scope: `s${i & 7}` }, send)
+    for (let i = 0; i < 20_000; i++) await limiter.run({ ...call, scope: `s${i & 7}` }, send)
     expect(limiter.limits?.().length).toBeLessThanOrEqual(1008)
   })
 

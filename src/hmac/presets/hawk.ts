@@ -1,5 +1,5 @@
 import { parseChallenges } from '../../http/challenge.ts'
-import type { AuthStrategy } from '../../types.ts'
+import type { AuthStrategy, Bytes } from '../../types.ts'
 import { base64Digest } from '../canonical.ts'
 import { base64, concat, type Facts, hmac, type KeyOptions, type NonceFormat, utf8 } from '../hmac.ts'
 import { invalid } from '../options.ts'
@@ -14,6 +14,8 @@ export interface HawkOptions extends KeyOptions {
   dlg?: string
   /** False leaves the content out of the signature, so that it may be a stream. Default true. */
   needsBody?: boolean
+  /** True asks the server to sign its answers too (`Server-Authorization`). Default false: checked where it does. */
+  mutual?: boolean
   /** Default `'base64url'`. */
   nonce?: NonceFormat
 }
@@ -23,15 +25,33 @@ export interface HawkOptions extends KeyOptions {
  * @throws LatchkeyError `invalid_option`; CredentialError `credential_invalid`
  */
 export function hawk(options: HawkOptions): AuthStrategy {
-  const { algorithm = 'sha256', ext = '', app, dlg, nonce = 'base64url', needsBody = true, ...key } = options
+  const {
+    algorithm = 'sha256',
+    ext = '',
+    app,
+    dlg,
+    nonce = 'base64url',
+    needsBody = true,
+    mutual = false,
+    ...key
+  } = options
   if (algorithm !== 'sha256' && algorithm !== 'sha1') throw invalid("`algorithm` of hawk must be 'sha256' or 'sha1'.")
   for (const [name, value = ''] of Object.entries({ ext, app, dlg }))
     if (!/^[\x20!#-[\]-~]*$/.test(value))
       throw invalid(`\`${name}\` of hawk must be visible ASCII without quotes and backslashes: servers refuse these.`)
-  const hashOf = async (facts: Facts): Promise<string> => {
-    if (!needsBody || /^(GET|HEAD)$/.test(facts.method)) return ''
-    const type = (facts.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
-    return base64Digest(algorithm, concat(utf8(`hawk.1.payload\n${type}\n`), facts.body, utf8('\n')))
+  const payloadHash = (type: string | null, content: Bytes): Promise<string> => {
+    const media = (type ?? '').split(';')[0]?.trim().toLowerCase()
+    return base64Digest(algorithm, concat(utf8(`hawk.1.payload\n${media}\n`), content, utf8('\n')))
+  }
+  const hashOf = async (facts: Facts): Promise<string> =>
+    !needsBody || /^(GET|HEAD)$/.test(facts.method) ? '' : payloadHash(facts.headers.get('content-type'), facts.body)
+  /** What a request and its answer are signed over. */
+  const normalized = (kind: 'header' | 'response', facts: Facts, hash: string, data: string): string => {
+    const { timestamp, nonce, method, target, url } = facts
+    const port = url.port || (url.protocol === 'http:' ? '80' : '443')
+    const lines = [timestamp, nonce, method, target, url.hostname, port, hash, data]
+    if (app) lines.push(app, dlg ?? '')
+    return `hawk.1.${kind}\n${lines.join('\n')}\n`
   }
   return hmac({
     ...key,
@@ -39,22 +59,7 @@ export function hawk(options: HawkOptions): AuthStrategy {
     encoding: 'base64',
     nonce,
     needsBody,
-    async message(facts) {
-      const { url } = facts
-      const port = url.port || (url.protocol === 'http:' ? '80' : '443')
-      const lines = [
-        facts.timestamp,
-        facts.nonce,
-        facts.method,
-        facts.target,
-        url.hostname,
-        port,
-        await hashOf(facts),
-        ext,
-      ]
-      if (app) lines.push(app, dlg ?? '')
-      return `hawk.1.header\n${lines.join('\n')}\n`
-    },
+    message: async (facts) => normalized('header', facts, await hashOf(facts), ext),
     async place(facts) {
       const fields = {
         id: facts.keyId,
@@ -71,10 +76,19 @@ export function hawk(options: HawkOptions): AuthStrategy {
     },
     places: ['header:authorization'],
     // Only who knows the key can tell the time.
-    async serverTime(answer, mac) {
-      const challenges = parseChallenges(answer.headers.get('www-authenticate'))
+    async serverTime({ headers }, { mac }) {
+      const challenges = parseChallenges(headers.get('www-authenticate'))
       const { ts, tsm } = challenges.find(({ scheme }) => scheme === 'hawk')?.parameters ?? {}
       return ts && tsm && base64(await mac(`hawk.1.ts\n${ts}\n`)) === tsm ? Number(ts) * 1000 : undefined
+    },
+    async verify(answer, facts) {
+      const said = answer.headers.get('server-authorization')
+      if (said === null) return !mutual || answer.status === 401 || answer.status === 429 || answer.status >= 500
+      const { mac, hash = '', ext: data = '' } = parseChallenges(said)[0]?.parameters ?? {}
+      if (mac !== base64(await facts.mac(normalized('response', facts, hash, data)))) return false
+      // Content that the platform decoded, or that is long, cannot be had as it was signed.
+      const content = hash && !answer.headers.has('content-encoding') ? await answer.content() : undefined
+      return content ? hash === (await payloadHash(answer.headers.get('content-type'), content)) : !(mutual && hash)
     },
   })
 }

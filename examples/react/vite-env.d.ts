@@ -1,0 +1,4 @@
+interface ImportMeta {
+  readonly env: { readonly VITE_ISSUER: string; readonly VITE_API: string }
+}
+declare module '*.css'

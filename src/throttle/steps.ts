@@ -1,0 +1,32 @@
+import type { RateLimitError } from '../errors.ts'
+import type { Awaitable, LimitedCall, Limiter } from '../types.ts'
+import type { Limit } from './declared.ts'
+import type { QuotaReading, ReadQuota } from './header-fields.ts'
+import type { Waiter } from './queue.ts'
+import type { Flight, Hold, Scope } from './scope.ts'
+import type { Share } from './share.ts'
+
+export interface LimiterOptions {
+  /** What is known of the limits of one set of credentials; `'none'`: there are none, so only a refusal holds calls back. Default: learned. */
+  limits?: readonly Limit[] | 'none'
+  /** Reads what answers say of quotas. Default: the common header fields. */
+  quota?: ReadQuota
+  /** Most calls of one scope that wait; one more is refused at once. Default 100 000. */
+  maxQueue?: number
+  /** Tells and hears what other processes or tabs meet. Default: nobody. */
+  share?: Share
+}
+
+/** The limiter and the steps it is made of, for those that share scopes. */
+export interface Scopes extends Required<Limiter> {
+  scopeOf(name: string): Scope
+  /** Why a call may not leave now. */
+  hold(scope: Scope, waiter: Waiter | undefined, call: LimitedCall): Hold | undefined
+  depart(scope: Scope, call: LimitedCall): Flight
+  read(response: Response, call: LimitedCall): Awaitable<readonly QuotaReading[]>
+  learn(scope: Scope, call: LimitedCall, flight: Flight, response: Response, readings: readonly QuotaReading[]): void
+  /** It is back, or will never be. */
+  settle(scope: Scope, flight: Flight, told: boolean): void
+  /** Set where the call would wait longer than its caller accepts. */
+  refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): RateLimitError | undefined
+}

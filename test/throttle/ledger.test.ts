@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest'
+import { createLedger } from '../../src/throttle/ledger.ts'
+
+const reading = (remaining: number, resetAfter: number, more: object = {}) => [
+  { policy: 'd', unit: 'requests', limit: 100, remaining, resetAfter, source: 'ratelimit', ...more },
+]
+
+it('T8 the answer of an earlier call that comes late is no new window, though whole seconds make it look like one', () => {
+  const ledger = createLedger()
+  ledger.read(reading(40, 2000), 5, 20)
+  ledger.read(reading(99, 3000), 0, 115)
+  expect(ledger.short(120, 40, 1)).toBeDefined()
+  expect(ledger.short(120, 39, 1)).toBeUndefined()
+})
+
+it('T8 the answer of a call that left after the reset tells of the new window', () => {
+  const ledger = createLedger()
+  ledger.read(reading(0, 2000), 5, 20)
+  expect(ledger.short(2019, 0, 1)).toBeDefined()
+  // One may ask; nobody else until it is answered.
+  expect(ledger.short(2021, 0, 1)).toBeUndefined()
+  expect(ledger.short(2021, 1, 1)).toBeDefined()
+  ledger.read(reading(99, 2000), 2021, 2041)
+  expect(ledger.short(2042, 98, 1)).toBeUndefined()
+})
+
+it('T8 an answer of the window before teaches nothing about the new one', () => {
+  const ledger = createLedger()
+  ledger.read(reading(1, 2000), 5, 20)
+  ledger.read(reading(99, 2000), 2100, 2120)
+  ledger.read(reading(0, 1), 10, 2125)
+  expect(ledger.short(2130, 50, 1)).toBeUndefined()
+})
+
+it('two answers that name whole seconds mean the same reset; others mean what they say', () => {
+  const whole = createLedger()
+  whole.read(reading(1, 2000), 0, 20)
+  whole.read(reading(0, 2000), 1, 320)
+  expect(whole.short(100, 0, 1)?.resetAt).toBe(2020)
+  const exact = createLedger()
+  exact.read(reading(1, 250), 0, 20)
+  exact.read(reading(0, 250), 1, 40)
+  expect(exact.short(100, 0, 1)?.resetAt).toBe(290)
+})
+
+it('an answer without a word may have counted', () => {
+  const ledger = createLedger()
+  ledger.read(reading(1, 2000), 0, 20)
+  ledger.spend(1)
+  expect(ledger.short(30, 0, 1)).toBeDefined()
+})
+
+it('what does not count requests holds back only when nothing is left', () => {
+  const ledger = createLedger()
+  ledger.read(reading(5, 2000, { unit: 'tokens' }), 0, 20)
+  expect(ledger.short(30, 50, 1)).toBeUndefined()
+  ledger.read(reading(0, 2000, { unit: 'tokens' }), 1, 40)
+  expect(ledger.short(50, 0, 1)).toBeDefined()
+  expect(ledger.short(2050, 0, 1)).toBeUndefined()
+})
+
+it('a call that costs more than the whole limit leaves when all of it is there', () => {
+  const ledger = createLedger()
+  ledger.read(reading(100, 2000), 0, 20)
+  expect(ledger.short(30, 0, 500)).toBeUndefined()
+  expect(ledger.short(30, 1, 500)).toBeDefined()
+})
