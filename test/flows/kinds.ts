@@ -4,7 +4,14 @@ import { sigv4 } from '../../src/aws/aws.ts'
 import { hmac } from '../../src/hmac/hmac.ts'
 import { type AuthStrategy, apiKey, basic, bearer, type Credential, cookieSession, Secret } from '../../src/index.ts'
 import { messageSignature } from '../../src/message-signatures/message-signatures.ts'
-import { clientCredentials, clientSecretJwt, jwtBearer, refreshToken, tokenExchange } from '../../src/oauth/oauth.ts'
+import {
+  clientCredentials,
+  clientSecretJwt,
+  jwtBearer,
+  type RefreshTokenOptions,
+  refreshToken,
+  tokenExchange,
+} from '../../src/oauth/oauth.ts'
 
 /** Every kind of secret a strategy holds. A new strategy adds its own here, and is proven by all that runs over them. */
 export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
@@ -31,11 +38,12 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
         sessionToken: await told(value),
       }),
     }),
-  'a client secret': (clientSecret) => clientCredentials({ ...server(), clientSecret }),
+  'a refresh token': (value) => session({ refreshToken: value }),
+  'a client secret': (clientSecret) => session({ clientSecret }),
+  'an access token of a session': (value) => session({}, () => told(value)),
   'a client secret in the content': (clientSecret) => clientCredentials({ ...server(), clientSecret, clientAuthentication: 'post' }), // biome-ignore format: one line
   'a client secret that only makes a MAC': (secret) =>
     clientCredentials({ ...server(), clientAuthentication: clientSecretJwt(secret) }),
-  'a refresh token': (value) => refreshToken({ ...server(), refreshToken: value }),
   'a subject token': (subjectToken) => tokenExchange({ ...server(), subjectToken }),
   'an assertion': (assertion) => jwtBearer({ ...server(), assertion }),
   'a password': (password) => basic({ username: 'ada', password }),
@@ -54,6 +62,21 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
       message: ({ target }) => target,
       place: ({ signature, credentials }) => ({ query: { phrase: credentials.passphrase, signature } }),
     }),
+}
+
+/** At a server that gives what it is told to. */
+function session(
+  options: Partial<RefreshTokenOptions>,
+  accessToken: () => Promise<string> = async () => 'another secret',
+): AuthStrategy {
+  return refreshToken({
+    issuer: 'https://login.example.com',
+    metadata: { token_endpoint: 'https://login.example.com/token' },
+    clientId: 'public-name',
+    refreshToken: 'another secret',
+    fetch: async () => Response.json({ access_token: await accessToken(), token_type: 'Bearer' }),
+    ...options,
+  })
 }
 
 function signer(secret: Credential, passphrase: Credential = 'another passphrase'): AuthStrategy {
