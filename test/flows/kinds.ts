@@ -4,6 +4,7 @@ import { sigv4 } from '../../src/aws/aws.ts'
 import { hmac } from '../../src/hmac/hmac.ts'
 import { type AuthStrategy, apiKey, basic, bearer, type Credential, cookieSession, Secret } from '../../src/index.ts'
 import { messageSignature } from '../../src/message-signatures/message-signatures.ts'
+import { type RefreshTokenOptions, refreshToken } from '../../src/oauth/oauth.ts'
 
 /** Every kind of secret a strategy holds. A new strategy adds its own here, and is proven by all that runs over them. */
 export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
@@ -30,6 +31,9 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
         sessionToken: await told(value),
       }),
     }),
+  'a refresh token': (value) => session({ refreshToken: value }),
+  'a client secret': (clientSecret) => session({ clientSecret }),
+  'an access token of a session': (value) => session({}, () => told(value)),
   'a password': (password) => basic({ username: 'ada', password }),
   'a password for Digest': (password) => digest({ username: 'ada', password }),
   'a secret that signs tokens': (key) => jwt({ algorithm: 'HS256', key: typeof key === 'function' ? () => key() as Promise<string> : key }), // biome-ignore format: one line
@@ -46,6 +50,21 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
       message: ({ target }) => target,
       place: ({ signature, credentials }) => ({ query: { phrase: credentials.passphrase, signature } }),
     }),
+}
+
+/** At a server that gives what it is told to. */
+function session(
+  options: Partial<RefreshTokenOptions>,
+  accessToken: () => Promise<string> = async () => 'another secret',
+): AuthStrategy {
+  return refreshToken({
+    issuer: 'https://login.example.com',
+    metadata: { token_endpoint: 'https://login.example.com/token' },
+    clientId: 'public-name',
+    refreshToken: 'another secret',
+    fetch: async () => Response.json({ access_token: await accessToken(), token_type: 'Bearer' }),
+    ...options,
+  })
 }
 
 function signer(secret: Credential, passphrase: Credential = 'another passphrase'): AuthStrategy {
