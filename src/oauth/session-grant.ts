@@ -1,7 +1,6 @@
 // A grant that somebody took part in: what it was given is kept as a session, renewed by all who share the store, and ended.
 import { refreshTokenGrantRequest } from 'oauth4webapi'
 import { LatchkeyError, type OAuthError } from '../errors.ts'
-import { memoryStore } from '../storage/memory.ts'
 import type { AccessToken, AuthStrategy, CredentialStore, TokenSource } from '../types.ts'
 import type { OAuthClient, Reply } from './client.ts'
 import { bound, createProver, keyId, keyIn, type Nonces, type Prover } from './dpop.ts'
@@ -66,14 +65,14 @@ export interface SessionHooks {
 export function sessionGrant(
   client: OAuthClient,
   name: string,
-  options: SessionGrantOptions & { account?: string | undefined },
+  options: SessionGrantOptions & { store: CredentialStore; account?: string | undefined },
   { begin }: SessionHooks = {},
 ): SessionGrant {
   const { account, identity, onChallenge, dpop = false } = options
   if (typeof dpop !== 'boolean') throw new LatchkeyError('invalid_option', '`dpop` must be true or false.')
   const resources = [options.resource ?? []].flat()
   const id = `oauth ${JSON.stringify([client.server.name, client.id, name, account])}`
-  const { store, changed } = watched(options.store ?? memoryStore())
+  const { store, changed } = watched(options.store)
   const nonces: Nonces = new Map()
   const renewals = new Map<string, Renewal>()
   const sessionOf = new WeakMap<AccessToken, string>()

@@ -22,6 +22,7 @@ const login = (as: OpenIdProvider, options: Partial<AuthorizationCodeOptions> = 
     clientId: 'app',
     redirectUri: CALLBACK,
     scope: 'openid orders:read',
+    store: memoryStore(),
     ...options,
   })
 const query = (url: string) => new URL(url).searchParams
@@ -454,7 +455,7 @@ describe('in a page', () => {
 
 describe('what cannot be meant is refused at creation', () => {
   const make = (options: object) => () =>
-    authorizationCode({ issuer: 'https://login.example.com', clientId: 'app', redirectUri: 'https://app.example.com/cb', ...options }) // biome-ignore format: one line
+    authorizationCode({ issuer: 'https://login.example.com', clientId: 'app', redirectUri: 'https://app.example.com/cb', store: memoryStore(), ...options }) // biome-ignore format: one line
   it.each([
     [{ redirectUri: '/cb' }, 'whole URL'],
     [{ redirectUri: 'http://app.example.com/cb' }, 'https'],
@@ -465,6 +466,7 @@ describe('what cannot be meant is refused at creation', () => {
     [{ grantType: 'implicit' }, '`authorizationCode()`'],
     [{ grantType: 'password' }, '`deviceCode()`'],
     [{ username: 'ada', password: 'x' }, '`deviceCode()`'],
+    [{ store: undefined }, 'memoryStore()'],
     [{ dpop: 'yes' }, '`dpop`'],
     [{ verifyIdToken: true }, '`idTokenSignature()`'],
     [{ requestObject: { privateKey: 'x' } }, '`signedRequest('],
@@ -479,7 +481,7 @@ describe('what cannot be meant is refused at creation', () => {
 
   it('a server without a place to sign in says so', async () => {
     const metadata = { token_endpoint: 'https://login.example.com/token' }
-    const auth = authorizationCode({ issuer: 'https://login.example.com', metadata, clientId: 'app', redirectUri: CALLBACK }) // biome-ignore format: one line
+    const auth = authorizationCode({ issuer: 'https://login.example.com', metadata, clientId: 'app', redirectUri: CALLBACK, store: memoryStore() }) // biome-ignore format: one line
     expect(await failure(auth.start())).toMatchObject({ code: 'issuer_invalid' })
   })
 

@@ -1,5 +1,6 @@
 // Nobody's own server may be the only judge: the grants, at an implementation in C.
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { memoryStore } from '../../src/index.ts'
 import { authorizationCode, clientCredentials, deviceCode, idTokenSignature } from '../../src/oauth/oauth.ts'
 import { claimsOf } from '../../src/oauth/record.ts'
 import { type Glewlwyd, startGlewlwyd } from '../servers/glewlwyd.ts'
@@ -11,7 +12,13 @@ beforeAll(async () => {
 })
 afterAll(() => as?.close())
 
-const web = () => ({ issuer: as.issuer, clientId: 'web', clientSecret: 'secret', redirectUri: 'http://127.0.0.1/cb' })
+const web = () => ({
+  issuer: as.issuer,
+  clientId: 'web',
+  clientSecret: 'secret',
+  redirectUri: 'http://127.0.0.1/cb',
+  store: memoryStore(),
+})
 
 it('client credentials', async () => {
   const token = await clientCredentials({ ...web(), scope: 'orders' }).token(given())

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest'
-import type { Fetch } from '../../src/index.ts'
+import { type Fetch, memoryStore } from '../../src/index.ts'
 import { authorizationCode, clientCredentials } from '../../src/oauth/oauth.ts'
 import { CALLBACK, openIdProvider } from '../servers/openid.ts'
 import { failure, given, textOf } from './token.ts'
@@ -86,7 +86,7 @@ it('the certificate proves the client and binds the token, for a service and for
   for (const wrong of [other, undefined])
     expect(await failure(clientCredentials({ ...options, fetch: presenting(server.cert, wrong) }).token(given()))).toMatchObject({ code: 'client_misconfigured', error: 'invalid_client' }) // biome-ignore format: one line
 
-  const login = authorizationCode({ ...options, clientId: 'person', scope: 'openid', redirectUri: CALLBACK, fetch: presenting(server.cert, client), pushed: true }) // biome-ignore format: one line
+  const login = authorizationCode({ ...options, clientId: 'person', scope: 'openid', redirectUri: CALLBACK, store: memoryStore(), fetch: presenting(server.cert, client), pushed: true }) // biome-ignore format: one line
   vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
   onTestFinished(() => void vi.unstubAllEnvs())
   await login.complete(await as.visit(await login.start()))
