@@ -41,7 +41,7 @@ describe('B19 a session bound to a key', () => {
       expect(a?.claims).toMatchObject({ htm: 'POST', htu: `${as.issuer}/token` })
       as.habit = 'still'
       first = 'another'
-      await one.renew?.(await two.token(given()), [], given()).catch(() => {})
+      await one.renew?.(await one.token(given()), [], given()).catch(() => {})
       expect(as.tokenRequests.at(-1)?.form.get('refresh_token')).toBe('another')
       expect(parts(as.tokenRequests.at(-1)?.headers.dpop).head.jwk).not.toEqual(a?.head.jwk)
     })
