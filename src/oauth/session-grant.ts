@@ -14,6 +14,7 @@ import { createSession } from './session.ts'
 import { onSignInChange } from './sign-in-changes.ts'
 import type { Asked } from './spend.ts'
 import { grantStrategy } from './strategy.ts'
+import { invalidIssuer } from './verdict.ts'
 import { watched } from './watched.ts'
 
 /**
@@ -84,8 +85,9 @@ export function sessionGrant(
     ...(begin && { begin }),
     async prepare() {
       const send = await client.ready()
-      const endpoint = (await client.server.metadata()).token_endpoint as string
-      return ({ session, refreshToken = '', nonce }, { parameters }, timeout) => {
+      const { issuer, token_endpoint: endpoint = '' } = await client.server.metadata()
+      return async ({ session, refreshToken = '', nonce, issuer: own = issuer }, { parameters }, timeout) => {
+        if (own !== issuer) throw invalidIssuer('The session is of another authorization server: sign in again.')
         const prover = grant.prover(session)
         if (nonce) prover?.learn(endpoint, new Headers({ 'dpop-nonce': nonce }))
         return send(
@@ -118,7 +120,8 @@ export function sessionGrant(
       const { record, token, error } = settled({ format: 1, session, tokens: {}, issuedAt: 0 }, answer, reply.headers)
       if (error) throw error
       const granted = token?.scope ?? scope
-      const established = { ...record, ...(granted !== undefined && { scope: granted }) }
+      const { issuer } = await client.server.metadata()
+      const established = { ...record, issuer, ...(granted !== undefined && { scope: granted }) }
       await engine.establish(established)
       forget()
       if (before && before.session !== session) await dropKey(before.session)

@@ -245,6 +245,20 @@ describe('an ID token that is not right signs nobody in', () => {
     })
   })
 
+  it('that nobody signed, though the server says it may be so', async () => {
+    const as = await openIdProvider()
+    const { issuer: _, ...known } = await (await fetch(`${as.issuer}/.well-known/openid-configuration`)).json()
+    const auth = login(as, {
+      metadata: { ...known, id_token_signing_alg_values_supported: ['none'] },
+      fetch: async (input, init) => {
+        const body = await (await fetch(input, init)).json()
+        const [, payload] = body.id_token.split('.')
+        return Response.json({ ...body, id_token: `${btoa('{"alg":"none"}').replaceAll('=', '')}.${payload}.` })
+      },
+    })
+    expect((await failure(auth.complete(await as.visit(await auth.start())))).message).toContain('(alg)')
+  })
+
   it('that is not there', async () => {
     expect(await forged((body) => void delete body.id_token)).toMatchObject({ code: 'issuer_invalid' })
   })

@@ -72,15 +72,33 @@ describe('B27 no token, secret or key', () => {
 
 describe('B7 no listener runs under the lock', () => {
   it('so that what it asks of the session cannot wait for itself', async () => {
-    const { as, login } = await onServer()
+    let held = false
+    const inner = memoryStore()
+    const lock: CredentialStore['lock'] = (id, task, options) =>
+      inner.lock(
+        id,
+        async (lease) => {
+          held = true
+          try {
+            return await task(lease)
+          } finally {
+            held = false
+          }
+        },
+        options,
+      )
+    const { as, login } = await onServer({ store: { ...inner, lock } })
     const old = await login.token(given())
     as.dead = true
     const asked: Promise<unknown>[] = []
+    const locked: boolean[] = []
     const report = () => {
+      locked.push(held)
       asked.push(login.renew?.(old, [], given()).catch(({ code }) => code) as Promise<unknown>, login.signedIn())
     }
     await login.renew?.(old, [], given({ report })).catch(() => {})
     expect(asked.length).toBeGreaterThan(0)
+    expect(new Set(locked)).toEqual(new Set([false]))
     expect(new Set(await Promise.all(asked))).toEqual(new Set(['session_ended', true]))
   })
 
