@@ -1,9 +1,12 @@
 // One get and one put of 4 kB per store, by the clock on the wall, beside the raw back end in the same run.
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { createClient } from 'redis'
 import { memoryStore } from '../dist/storage/memory.js'
+import { redisStore } from '../dist/storage/redis/redis.js'
 import { sealed } from '../dist/storage/sealed.js'
 import { sqliteStore } from '../dist/storage/sqlite/sqlite.js'
 import { compare } from './compare.mjs'
@@ -41,6 +44,37 @@ function rawSqlite(path) {
   return { get: () => read.get('id'), put: () => write.run(VALUE, 'id', n++) }
 }
 
+/** The same by Redis alone, without comparing. */
+function rawRedis(client) {
+  const value = Buffer.from(VALUE)
+  let n = 0
+  return { get: () => client.hmGet('raw', ['v', 'n']), put: () => client.hSet('raw', { v: value, n: `${n++}` }) }
+}
+
+/** A server of its own that is gone afterwards; undefined where none is installed. */
+async function startRedis() {
+  const data = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
+  const socket = join(data, 'redis.sock')
+  const flags = ['--port', '0', '--unixsocket', socket, '--dir', data, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'] // biome-ignore format: one line
+  const server = spawn('redis-server', flags, { stdio: 'ignore' })
+  const missing = await new Promise((resolve) =>
+    server.once('spawn', () => resolve(false)).once('error', () => resolve(true)),
+  )
+  if (missing) return void console.log('\nRedis: left out, apt-get install redis-server')
+  const client = createClient({ socket: { path: socket, reconnectStrategy: 20 } })
+  client.on('error', () => {})
+  await client.connect()
+  return {
+    client,
+    async stop() {
+      client.destroy()
+      server.kill()
+      await new Promise((resolve) => server.once('exit', resolve))
+      rmSync(data, { recursive: true, force: true })
+    },
+  }
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
 try {
   await table('memory', 2000, {
@@ -59,6 +93,18 @@ try {
   )
 } finally {
   rmSync(folder, { recursive: true, force: true })
+}
+
+const redis = await startRedis()
+if (redis) {
+  try {
+    await table('Redis, synced to its log', 50, {
+      'HSET and HGET': rawRedis(redis.client),
+      redisStore: await over(redisStore({ client: redis.client, key: KEY })),
+    })
+  } finally {
+    await redis.stop()
+  }
 }
 
 const browser = await openBrowser()

@@ -123,13 +123,7 @@ function clients(origin) {
     'bottleneck, told the limit': (name) => {
       const limiter = new Bottleneck(
         name.startsWith('bucket')
-          ? {
-              reservoir: 10,
-              reservoirIncreaseAmount: 10,
-              reservoirIncreaseInterval: 250,
-              reservoirIncreaseMaximum: 10,
-              minTime: 0,
-            }
+          ? { minTime: 20 }
           : { reservoir: 100, reservoirRefreshAmount: 100, reservoirRefreshInterval: 2000 },
       )
       const once = async () => {

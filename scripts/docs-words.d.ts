@@ -14,6 +14,7 @@ declare global {
   const clientId: string
   const clientSecret: string
   const redirectUri: string
+  const key: Uint8Array
   const keyId: string
   const secret: string
   const token: string

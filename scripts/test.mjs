@@ -18,9 +18,11 @@ const needs = {
       'redis-server',
       'gnome-keyring-daemon',
       'dbus-daemon',
+      'glewlwyd',
+      'openssl',
     ],
     packages:
-      'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy nginx lighttpd apache2 redis-server dbus gnome-keyring',
+      'chromium firefox-esr webkit2gtk-driver xvfb xauth haproxy nginx lighttpd apache2 redis-server dbus gnome-keyring glewlwyd openssl',
   },
   swift: {
     programs: ['swift-proxy-server', 'swift-object-server', 'memcached'],

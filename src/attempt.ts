@@ -119,7 +119,7 @@ export function createTry(
         const timer =
           timeout < Number.POSITIVE_INFINITY ? setTimeout(() => attempt.stop(timedOut(timeout)), timeout) : undefined
         // Asynchronous, so that a transport that throws at once is no exception.
-        const answered = (async () => transport(request, { ...outgoing.passDown, signal }))()
+        const answered = (async () => await transport(request, { ...outgoing.passDown, signal }))()
         answered.then(
           (response) => {
             clearTimeout(timer)

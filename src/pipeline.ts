@@ -122,12 +122,11 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
   }
 
   function limitedCall(): LimitedCall {
+    // No getter in it: V8 keeps each object that has one, and all it sees, until the next full collection.
     return {
       scope,
       method: outgoing.method,
-      get url() {
-        return publicUrl(outgoing.url)
-      },
+      url: publicUrl(outgoing.url),
       attempt: number,
       order: id,
       signal: attempt.signal,

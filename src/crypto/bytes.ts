@@ -51,7 +51,10 @@ export function base64(bytes: Uint8Array): string {
 export function fromBase64(text: string): Bytes | undefined {
   if (!/^[\w+/]*={0,2}$/.test(text) || text.includes('_')) return undefined
   try {
-    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+    const binary = atob(text)
+    const bytes = new Uint8Array(binary.length)
+    for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i)
+    return bytes
   } catch {
     return undefined
   }

@@ -1,7 +1,6 @@
 // RFC 6749, section 4.1, as RFC 9700 and OAuth 2.1 have it: the user signs in at the authorization server, and comes back with a code.
 import { LatchkeyError } from '../errors.ts'
 import { isLoopback } from '../http/origin.ts'
-import { memoryStore } from '../storage/memory.ts'
 import type { CredentialStore } from '../types.ts'
 import { type Accounts, accounts } from './accounts.ts'
 import { type AuthorizationOptions, type Completed, createAuthorization } from './authorization.ts'
@@ -14,6 +13,11 @@ import { type SignedOut, type SignOutOptions, signOut } from './sign-out.ts'
 export interface AuthorizationCodeOptions extends ClientOptions, SessionGrantOptions, AuthorizationOptions {
   /** Where the server sends the browser back to, as registered there. */
   redirectUri: string | URL
+  /**
+   * Keeps the session, and what a sign-in needs to be completed when the browser is back: `indexedDbStore()` in a page, one for each user
+   * agent on a server, `memoryStore()` where nothing shall outlive this object.
+   */
+  store: CredentialStore
 }
 
 /** A session that begins with a sign-in in the browser. */
@@ -42,7 +46,7 @@ export interface CodeLogin extends Omit<Login, 'signOut'> {
 /**
  * Signs a user in by the browser (RFC 6749, section 4.1), always with PKCE (RFC 7636), `state` and, with the scope `openid`, `nonce`.
  *
- * Give the object as `auth`. With `store` the session outlives the page, and all its tabs share it.
+ * Give the object as `auth`. All who share `store`, such as the tabs of a page, share the session.
  * @throws LatchkeyError `invalid_option`; CredentialError `credential_invalid`, `insecure_url`
  * @throws OAuthError from requests: `interaction_required` (nobody is signed in), `session_ended` (sign in again), `token_unavailable`
  *   (try later), `client_misconfigured`, `issuer_invalid`
@@ -51,7 +55,7 @@ export interface CodeLogin extends Omit<Login, 'signOut'> {
 export function authorizationCode(options: AuthorizationCodeOptions): Accounts<CodeLogin> {
   const redirectUri = checkedRedirectUri(options.redirectUri)
   const client = createOAuthClient(options)
-  return accounts(options.store ?? memoryStore(), (store, account) => {
+  return accounts(checkedStore(options.store), (store, account) => {
     const grant = sessionGrant(client, 'authorization_code', { ...options, store, account })
     const authorization = createAuthorization(client, grant, options)
     return {
@@ -76,6 +80,15 @@ function checkedRedirectUri(source: string | URL): string {
       "`redirectUri` must be a whole URL without fragment, over https beyond this machine, e.g. 'https://app.example.com/callback'.",
     )
   return text
+}
+
+function checkedStore(store: CredentialStore | undefined): CredentialStore {
+  if (!store)
+    throw new LatchkeyError(
+      'invalid_option',
+      "`store` must be where the session is kept: indexedDbStore('my-app') in a page, or memoryStore() for no longer than this object.",
+    )
+  return store
 }
 
 function checkOutlives(store: CredentialStore): void {

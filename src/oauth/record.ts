@@ -10,6 +10,8 @@ export interface SessionRecord {
   readonly format: 1
   /** Of one sign-in: what belongs to another is never mixed with it. */
   readonly session: string
+  /** Who gave its tokens, and so the only one who is sent them. */
+  readonly issuer?: string
   readonly refreshToken?: string
   /** By what was asked for: scope and resource. */
   readonly tokens: Readonly<Record<string, StoredToken>>

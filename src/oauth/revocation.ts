@@ -4,12 +4,13 @@ import type { OAuthClient } from './client.ts'
 import type { SessionRecord } from './record.ts'
 
 /** Revokes what the session lives on. False when the server could not be told: signing out does not fail for that. */
-export async function revoked(client: OAuthClient, { refreshToken, tokens }: SessionRecord): Promise<boolean> {
+export async function revoked(client: OAuthClient, { refreshToken, tokens, issuer }: SessionRecord): Promise<boolean> {
   const token = refreshToken ?? Object.values(tokens)[0]?.value
   if (token === undefined) return true
   const hint = refreshToken === undefined ? 'access_token' : 'refresh_token'
   try {
-    if (!(await client.server.metadata()).revocation_endpoint) return false
+    const server = await client.server.metadata()
+    if (!server.revocation_endpoint || (issuer ?? server.issuer) !== server.issuer) return false
     const send = await client.ready()
     const { status } = await send((server, described, authentication, request) =>
       revocationRequest(server, described, authentication, token, {

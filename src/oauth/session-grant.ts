@@ -1,7 +1,6 @@
 // A grant that somebody took part in: what it was given is kept as a session, renewed by all who share the store, and ended.
 import { refreshTokenGrantRequest } from 'oauth4webapi'
 import { LatchkeyError, type OAuthError } from '../errors.ts'
-import { memoryStore } from '../storage/memory.ts'
 import type { AccessToken, AuthStrategy, CredentialStore, TokenSource } from '../types.ts'
 import type { OAuthClient, Reply } from './client.ts'
 import { bound, createProver, keyId, keyIn, type Nonces, type Prover } from './dpop.ts'
@@ -14,6 +13,7 @@ import { createSession } from './session.ts'
 import { onSignInChange } from './sign-in-changes.ts'
 import type { Asked } from './spend.ts'
 import { grantStrategy } from './strategy.ts'
+import { invalidIssuer } from './verdict.ts'
 import { watched } from './watched.ts'
 
 /**
@@ -65,14 +65,14 @@ export interface SessionHooks {
 export function sessionGrant(
   client: OAuthClient,
   name: string,
-  options: SessionGrantOptions & { account?: string | undefined },
+  options: SessionGrantOptions & { store: CredentialStore; account?: string | undefined },
   { begin }: SessionHooks = {},
 ): SessionGrant {
   const { account, identity, onChallenge, dpop = false } = options
   if (typeof dpop !== 'boolean') throw new LatchkeyError('invalid_option', '`dpop` must be true or false.')
   const resources = [options.resource ?? []].flat()
   const id = `oauth ${JSON.stringify([client.server.name, client.id, name, account])}`
-  const { store, changed } = watched(options.store ?? memoryStore())
+  const { store, changed } = watched(options.store)
   const nonces: Nonces = new Map()
   const renewals = new Map<string, Renewal>()
   const sessionOf = new WeakMap<AccessToken, string>()
@@ -84,8 +84,9 @@ export function sessionGrant(
     ...(begin && { begin }),
     async prepare() {
       const send = await client.ready()
-      const endpoint = (await client.server.metadata()).token_endpoint as string
-      return ({ session, refreshToken = '', nonce }, { parameters }, timeout) => {
+      const { issuer, token_endpoint: endpoint = '' } = await client.server.metadata()
+      return async ({ session, refreshToken = '', nonce, issuer: own = issuer }, { parameters }, timeout) => {
+        if (own !== issuer) throw invalidIssuer('The session is of another authorization server: sign in again.')
         const prover = grant.prover(session)
         if (nonce) prover?.learn(endpoint, new Headers({ 'dpop-nonce': nonce }))
         return send(
@@ -118,7 +119,8 @@ export function sessionGrant(
       const { record, token, error } = settled({ format: 1, session, tokens: {}, issuedAt: 0 }, answer, reply.headers)
       if (error) throw error
       const granted = token?.scope ?? scope
-      const established = { ...record, ...(granted !== undefined && { scope: granted }) }
+      const { issuer } = await client.server.metadata()
+      const established = { ...record, issuer, ...(granted !== undefined && { scope: granted }) }
       await engine.establish(established)
       forget()
       if (before && before.session !== session) await dropKey(before.session)

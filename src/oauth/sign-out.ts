@@ -25,7 +25,8 @@ export async function signOut(
     throw new LatchkeyError('invalid_option', "`returnTo` must be a whole URL, e.g. 'https://app.example.com/'.")
   const { record, revoked } = await grant.end()
   const server = await client.server.metadata().catch(() => undefined)
-  if (!server?.end_session_endpoint) return { revoked }
+  // The ID token is for who gave it, and nobody else.
+  if (!server?.end_session_endpoint || (record?.issuer ?? server.issuer) !== server.issuer) return { revoked }
   const url = new URL(server.end_session_endpoint)
   secure(url)
   url.searchParams.set('client_id', client.id)

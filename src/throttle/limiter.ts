@@ -8,7 +8,7 @@ import { type QuotaReading, readQuota } from './header-fields.ts'
 import { createQueue, type Waiter } from './queue.ts'
 import { COLD, createScope, type Flight, forgetLost, type Hold, land, type Scope, spread, WARM } from './scope.ts'
 import type { LimiterOptions, Scopes } from './steps.ts'
-import { statesOf, tooLong } from './told.ts'
+import { heldTime, noteHeld, statesOf, tooLong } from './told.ts'
 
 export type { LimiterOptions } from './steps.ts'
 
@@ -96,8 +96,9 @@ export function createScopes(options: LimiterOptions): Scopes {
   }
 
   async function turn(scope: Scope, call: LimitedCall): Promise<Flight> {
-    const since = performance.now()
-    const waiter: Waiter = { call, queued: false, lookedAt: since, wake: () => {} }
+    const lookedAt = performance.now()
+    const since = heldTime(scope, lookedAt)
+    const waiter: Waiter = { call, queued: false, lookedAt, wake: () => {} }
     let told: WaitReason | undefined
     try {
       for (;;) {
@@ -166,6 +167,7 @@ export function createScopes(options: LimiterOptions): Scopes {
     flights.add(flight)
     scope.air++
     scope.inFlight += cost
+    if (!queue.length) noteHeld(scope, false, now)
     wakeNext(scope)
     return flight
   }

@@ -33,6 +33,9 @@ export interface Scope {
   window: number
   /** Milliseconds from departure to answer, smoothed. */
   trip: number
+  /** Milliseconds for which a limit held the first in the queue, and since when one does; 0 when none. */
+  heldFor: number
+  heldAt: number
 }
 
 /** A call on its way. */
@@ -72,6 +75,8 @@ export function createScope(queue: Queue, declared: Declared, cap: number): Scop
     arrived: 0,
     window: 0,
     trip: 0,
+    heldFor: 0,
+    heldAt: 0,
   }
 }
 

@@ -3,7 +3,7 @@ import type { LimitedCall, LimitState } from '../types.ts'
 import type { Limit } from './declared.ts'
 import type { Hold, Scope } from './scope.ts'
 
-/** The refusal of a call that would wait longer than its caller accepts. */
+/** The refusal of a call that would wait longer than its caller accepts; `since` is the `heldTime` of its arrival. */
 export function tooLong(
   scope: Scope,
   call: LimitedCall,
@@ -12,12 +12,12 @@ export function tooLong(
   maxQueue: number,
 ): RateLimitError | undefined {
   const now = performance.now()
-  const { gate, queue, declared, told } = scope
+  const { gate, queue } = scope
   const { reason, duration } = held
-  // Who waits behind others, for a limit that is known, has waited for it all the time.
-  const limited = told || declared.freeAt(1) > 0
   const wait = Number.isFinite(duration) ? duration : 0
-  const waited = limited ? now - since : 0
+  if (reason !== 'queue') noteHeld(scope, wait > 0, now)
+  // Who waits behind others waits for the limit that holds the first of them; for a free place anybody waits as long as it takes.
+  const waited = heldTime(scope, now) - since
   const full = queue.length > maxQueue
   if (!full && wait + waited <= call.maxWait && now + wait <= call.deadlineAt) return undefined
   return new RateLimitError({
@@ -37,6 +37,17 @@ const WHY: Record<Hold['reason'], string> = {
   declared: 'the declared limit is used up',
   pace: 'the server refused more in this time',
   queue: 'too many others wait for the same limit',
+}
+
+/** Milliseconds for which limits held this scope so far. */
+export function heldTime({ heldFor, heldAt }: Scope, now: number): number {
+  return heldFor + (heldAt && now - heldAt)
+}
+
+/** The first in the queue is held by a limit, or is not. */
+export function noteHeld(scope: Scope, held: boolean, now: number): void {
+  scope.heldFor = heldTime(scope, now)
+  scope.heldAt = held ? now : 0
 }
 
 /** One state for each policy of a scope; one without a policy where none is known. */

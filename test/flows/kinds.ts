@@ -4,6 +4,14 @@ import { sigv4 } from '../../src/aws/aws.ts'
 import { hmac } from '../../src/hmac/hmac.ts'
 import { type AuthStrategy, apiKey, basic, bearer, type Credential, cookieSession, Secret } from '../../src/index.ts'
 import { messageSignature } from '../../src/message-signatures/message-signatures.ts'
+import {
+  clientCredentials,
+  clientSecretJwt,
+  jwtBearer,
+  type RefreshTokenOptions,
+  refreshToken,
+  tokenExchange,
+} from '../../src/oauth/oauth.ts'
 
 /** Every kind of secret a strategy holds. A new strategy adds its own here, and is proven by all that runs over them. */
 export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
@@ -30,6 +38,14 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
         sessionToken: await told(value),
       }),
     }),
+  'a refresh token': (value) => session({ refreshToken: value }),
+  'a client secret': (clientSecret) => session({ clientSecret }),
+  'an access token of a session': (value) => session({}, () => told(value)),
+  'a client secret in the content': (clientSecret) => clientCredentials({ ...server(), clientSecret, clientAuthentication: 'post' }), // biome-ignore format: one line
+  'a client secret that only makes a MAC': (secret) =>
+    clientCredentials({ ...server(), clientAuthentication: clientSecretJwt(secret) }),
+  'a subject token': (subjectToken) => tokenExchange({ ...server(), subjectToken }),
+  'an assertion': (assertion) => jwtBearer({ ...server(), assertion }),
   'a password': (password) => basic({ username: 'ada', password }),
   'a password for Digest': (password) => digest({ username: 'ada', password }),
   'a secret that signs tokens': (key) => jwt({ algorithm: 'HS256', key: typeof key === 'function' ? () => key() as Promise<string> : key }), // biome-ignore format: one line
@@ -48,6 +64,21 @@ export const kinds: Record<string, (secret: Credential) => AuthStrategy> = {
     }),
 }
 
+/** At a server that gives what it is told to. */
+function session(
+  options: Partial<RefreshTokenOptions>,
+  accessToken: () => Promise<string> = async () => 'another secret',
+): AuthStrategy {
+  return refreshToken({
+    issuer: 'https://login.example.com',
+    metadata: { token_endpoint: 'https://login.example.com/token' },
+    clientId: 'public-name',
+    refreshToken: 'another secret',
+    fetch: async () => Response.json({ access_token: await accessToken(), token_type: 'Bearer' }),
+    ...options,
+  })
+}
+
 function signer(secret: Credential, passphrase: Credential = 'another passphrase'): AuthStrategy {
   return hmac({
     keyId: 'public-name',
@@ -60,6 +91,16 @@ function signer(secret: Credential, passphrase: Credential = 'another passphrase
       headers: { 'X-Key': keyId, 'X-Passphrase': credentials.passphrase, 'X-Signature': signature },
     }),
   })
+}
+
+function server() {
+  const issuer = 'https://login.example.com'
+  return {
+    issuer,
+    clientId: 'public-name',
+    metadata: { token_endpoint: `${issuer}/token` },
+    fetch: async () => Response.json({ access_token: 'another secret', token_type: 'bearer' }),
+  }
 }
 
 async function told(credential: Credential): Promise<string> {

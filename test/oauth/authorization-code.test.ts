@@ -22,6 +22,7 @@ const login = (as: OpenIdProvider, options: Partial<AuthorizationCodeOptions> = 
     clientId: 'app',
     redirectUri: CALLBACK,
     scope: 'openid orders:read',
+    store: memoryStore(),
     ...options,
   })
 const query = (url: string) => new URL(url).searchParams
@@ -245,6 +246,20 @@ describe('an ID token that is not right signs nobody in', () => {
     })
   })
 
+  it('that nobody signed, though the server says it may be so', async () => {
+    const as = await openIdProvider()
+    const { issuer: _, ...known } = await (await fetch(`${as.issuer}/.well-known/openid-configuration`)).json()
+    const auth = login(as, {
+      metadata: { ...known, id_token_signing_alg_values_supported: ['none'] },
+      fetch: async (input, init) => {
+        const body = await (await fetch(input, init)).json()
+        const [, payload] = body.id_token.split('.')
+        return Response.json({ ...body, id_token: `${btoa('{"alg":"none"}').replaceAll('=', '')}.${payload}.` })
+      },
+    })
+    expect((await failure(auth.complete(await as.visit(await auth.start())))).message).toContain('(alg)')
+  })
+
   it('that is not there', async () => {
     expect(await forged((body) => void delete body.id_token)).toMatchObject({ code: 'issuer_invalid' })
   })
@@ -440,7 +455,7 @@ describe('in a page', () => {
 
 describe('what cannot be meant is refused at creation', () => {
   const make = (options: object) => () =>
-    authorizationCode({ issuer: 'https://login.example.com', clientId: 'app', redirectUri: 'https://app.example.com/cb', ...options }) // biome-ignore format: one line
+    authorizationCode({ issuer: 'https://login.example.com', clientId: 'app', redirectUri: 'https://app.example.com/cb', store: memoryStore(), ...options }) // biome-ignore format: one line
   it.each([
     [{ redirectUri: '/cb' }, 'whole URL'],
     [{ redirectUri: 'http://app.example.com/cb' }, 'https'],
@@ -451,6 +466,7 @@ describe('what cannot be meant is refused at creation', () => {
     [{ grantType: 'implicit' }, '`authorizationCode()`'],
     [{ grantType: 'password' }, '`deviceCode()`'],
     [{ username: 'ada', password: 'x' }, '`deviceCode()`'],
+    [{ store: undefined }, 'memoryStore()'],
     [{ dpop: 'yes' }, '`dpop`'],
     [{ verifyIdToken: true }, '`idTokenSignature()`'],
     [{ requestObject: { privateKey: 'x' } }, '`signedRequest('],
@@ -465,7 +481,7 @@ describe('what cannot be meant is refused at creation', () => {
 
   it('a server without a place to sign in says so', async () => {
     const metadata = { token_endpoint: 'https://login.example.com/token' }
-    const auth = authorizationCode({ issuer: 'https://login.example.com', metadata, clientId: 'app', redirectUri: CALLBACK }) // biome-ignore format: one line
+    const auth = authorizationCode({ issuer: 'https://login.example.com', metadata, clientId: 'app', redirectUri: CALLBACK, store: memoryStore() }) // biome-ignore format: one line
     expect(await failure(auth.start())).toMatchObject({ code: 'issuer_invalid' })
   })
 

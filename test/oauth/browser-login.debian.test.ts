@@ -81,6 +81,23 @@ it('what the user refuses in the popup is told in the page', async () => {
   expect(await text(one, 'user')).toContain('Nobody')
 }, 90_000)
 
+it('a popup that the user closes, or that the browser does not open, is told in the page', async () => {
+  const { as, open } = await tabs()
+  const one = await open()
+  await says(one, 'user', 'Nobody')
+  as.faults['/auth'] = [() => {}]
+  const opened = new Promise<Page | null>((resolve) => one.once('popup', resolve))
+  await one.click('#popup')
+  const popup = await opened
+  await vi.waitFor(() => expect(as.faults['/auth']).toEqual([]), { timeout: 20_000 })
+  await popup?.close()
+  await says(one, 'answer', 'closed before anybody signed in')
+  await one.evaluate(() => Object.assign(globalThis, { open: () => null }))
+  await one.click('#popup')
+  await says(one, 'answer', 'opened no window')
+  expect(as.posts('/token')).toEqual([])
+}, 90_000)
+
 it('the address bar shows neither code nor state once the page has them', async () => {
   const { as, url, open } = await tabs()
   const one = await open()

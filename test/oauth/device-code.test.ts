@@ -90,6 +90,20 @@ describe('deviceCode against oidc-provider', () => {
     expect(as.posts('/device/auth')).toHaveLength(1)
   })
 
+  it('B21 the abort ends it also while the server keeps the answer to itself', async () => {
+    const as = await openIdProvider()
+    as.faults['/token'] = [() => {}]
+    const control = new AbortController()
+    const outcome = tv(as)
+      .signIn({ signal: control.signal })
+      .catch((reason) => reason)
+    await vi.waitFor(() => expect(as.posts('/token')).toHaveLength(1))
+    control.abort('enough')
+    // Left alone, the request would take 10 s.
+    const late = new Promise((resolve) => setTimeout(resolve, 5000, 'late'))
+    expect(await Promise.race([outcome, late])).toBe('enough')
+  })
+
   it('what the server refuses before anything is shown is told', async () => {
     const as = await openIdProvider()
     const prompt = vi.fn()

@@ -1,9 +1,10 @@
 // RFC 9728: what a resource says of its authorization server, and what it cannot make us do.
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createClient } from '../../src/index.ts'
-import { clientCredentials, protectedResource } from '../../src/oauth/oauth.ts'
+import { createClient, memoryStore } from '../../src/index.ts'
+import { authorizationCode, clientCredentials, protectedResource } from '../../src/oauth/oauth.ts'
 import { api, type Reply } from '../servers/api.ts'
 import { authorizationServer, CLIENT_ID, CLIENT_SECRET } from '../servers/authorization.ts'
+import { CALLBACK, openIdProvider } from '../servers/openid.ts'
 import { failure, given, textOf } from './token.ts'
 
 afterEach(() => void vi.restoreAllMocks())
@@ -122,6 +123,49 @@ describe('no client credential goes elsewhere', () => {
       expect(thief.seen).toEqual([])
       expect(evil.seen.every(({ url: path }) => path.startsWith('/.well-known/'))).toBe(true)
     }
+  })
+
+  it('a session stays with the issuer that gave it, whatever the resource says later', async () => {
+    const [first, second] = [await openIdProvider(), await openIdProvider()]
+    let named = first.issuer
+    const { url } = await resource((_, own) => json({ resource: own, authorization_servers: [named] }))
+    const store = memoryStore()
+    const login = () => {
+      const issuer = protectedResource(url, { issuers: [first.issuer, second.issuer] })
+      return authorizationCode({ issuer, clientId: 'app', redirectUri: CALLBACK, scope: 'orders:read', store })
+    }
+    const before = login()
+    await before.complete(await first.visit(await before.start()))
+    const started = await first.visit(await before.start())
+    named = second.issuer
+    const after = login()
+    const token = await after.token(given())
+    expect(await first.isActive(textOf(token))).toBe(true)
+    await expect(after.renew?.(token, [], given())).rejects.toMatchObject({ code: 'issuer_invalid' })
+    expect(await failure(login().complete(started))).toMatchObject({ code: 'callback_invalid' })
+    expect(await after.signOut()).toEqual({ revoked: false })
+    expect([...second.posts('/token'), ...second.posts('/token/revocation')]).toEqual([])
+  })
+
+  it('a sign-in stays with its issuer too, also where servers do not say who they are (mix-up)', async () => {
+    const [first, second] = [await openIdProvider(), await openIdProvider()]
+    let named = first.issuer
+    const { url } = await resource((_, own) => json({ resource: own, authorization_servers: [named] }))
+    const store = memoryStore()
+    const silent = async (input: string, init: RequestInit) => {
+      const response = await fetch(input, init)
+      if (!input.includes('.well-known')) return response
+      return Response.json({ ...(await response.json()), authorization_response_iss_parameter_supported: false })
+    }
+    const login = () => {
+      const issuer = protectedResource(url, { issuers: [first.issuer, second.issuer] })
+      return authorizationCode({ issuer, clientId: 'app', redirectUri: CALLBACK, store, fetch: silent as never })
+    }
+    const back = new URL(await first.visit(await login().start()))
+    back.searchParams.delete('iss')
+    named = second.issuer
+    expect(await failure(login().complete(back))).toMatchObject({ code: 'callback_invalid' })
+    expect(second.posts('/token')).toEqual([])
   })
 
   it('a resource in trouble is no reason to mistrust it: later it may answer', async () => {

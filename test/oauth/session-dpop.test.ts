@@ -27,7 +27,8 @@ function withoutKeys(): CredentialStore {
 describe('B19 a session bound to a key', () => {
   for (const [kind, make] of [['holds keys', memoryStore], ['holds bytes', withoutKeys]] as const) // biome-ignore format: one line
     it(`proves one key for as long as it lives, in a store that ${kind}, and another in the next session`, async () => {
-      const { as, open, store } = await onServer({ dpop: true, store: make() }, { extra })
+      let first = 'refresh-0'
+      const { as, open, store } = await onServer({ dpop: true, store: make(), refreshToken: () => first }, { extra })
       const one = open(store).login
       const token = await one.token(given())
       const two = open(store).login
@@ -39,8 +40,9 @@ describe('B19 a session bound to a key', () => {
       expect(a?.claims.jti).not.toBe(b?.claims.jti)
       expect(a?.claims).toMatchObject({ htm: 'POST', htu: `${as.issuer}/token` })
       as.habit = 'still'
-      const next = open(store, { refreshToken: 'another' }).login
-      await next.token(given()).catch(() => {})
+      first = 'another'
+      await one.renew?.(await one.token(given()), [], given()).catch(() => {})
+      expect(as.tokenRequests.at(-1)?.form.get('refresh_token')).toBe('another')
       expect(parts(as.tokenRequests.at(-1)?.headers.dpop).head.jwk).not.toEqual(a?.head.jwk)
     })
 

@@ -120,6 +120,10 @@ describe('the keychain over time', { timeout: 60_000 }, () => {
     await during(desktop(home, 'unlocked'), ({ env }) => call(env, path, 'put', 'before'))
     const keyrings = join(home, '.local', 'share', 'keyrings')
     rmSync(keyrings, { recursive: true })
+    // A keychain that was never set up says "no such entry" too: that proves nothing.
+    expect(await during(desktop(home, 'activated'), ({ env }) => call(env, path, 'get'))).toMatchObject({
+      code: 'unavailable',
+    })
     await during(desktop(home, 'unlocked'), async ({ env }) => {
       expect(await call(env, path, 'get')).toMatchObject({ code: 'key_mismatch', backend: 'secret-service' })
       expect(await call(env, path, 'put', 'x')).toMatchObject({ code: 'key_mismatch' })

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { redisStore } from '../../src/storage/redis/redis.ts'
 import type { CredentialStore, PutResult, Version } from '../../src/types.ts'
@@ -32,6 +33,24 @@ storeContract('redis with a subscriber', async () => [
   await newStore({ subscriber: await redis.client() }),
   await newStore({ subscriber: await redis.client() }),
 ])
+
+describe('a redis cluster', () => {
+  let own: RedisServer
+  beforeAll(async () => {
+    own = await redisServer(['--cluster-enabled', 'yes'])
+    await (await own.client()).sendCommand(['CLUSTER', 'ADDSLOTSRANGE', '0', '16383'])
+  })
+  afterAll(() => own.close())
+
+  storeContract('redis cluster', async () => {
+    const cluster = createCluster({ rootNodes: [{ url: own.url }] })
+    cluster.on('error', () => {})
+    await eventually(() => cluster.connect())
+    const store = redisStore({ client: cluster, key })
+    await eventually(() => store.get('up'))
+    return [store, store]
+  })
+})
 
 describe('redis among processes', { timeout: 120_000 }, () => {
   it('P1 four processes lose none of 800 updates', async () => {
@@ -71,6 +90,38 @@ describe('redis among processes', { timeout: 120_000 }, () => {
     await holder.ended
     expect(text((await store.get('late'))?.value)).toBe('newer')
   })
+})
+
+it('who lost its lease is told at the next prolonging, and frees nothing that is another holder’s', async () => {
+  const [client, store, other] = [await redis.client(), await newStore({ lease: 300 }), await newStore()]
+  let second: Promise<unknown> = Promise.resolve()
+  let end = () => {}
+  await store.lock('passed on', async ({ lost, remaining }) => {
+    await client.del('latchkey:{passed%20on}:lock')
+    await new Promise<void>((taken) => {
+      second = other.lock('passed on', () => {
+        taken()
+        return new Promise<void>((resolve) => {
+          end = resolve
+        })
+      })
+    })
+    if (!lost.aborted) await new Promise((resolve) => lost.addEventListener('abort', resolve))
+    expect(remaining()).toBe(0)
+  })
+  expect(await failure(store.lock('passed on', async () => 'third', { wait: 50 }))).toMatchObject({
+    code: 'lock_timeout',
+  })
+  end()
+  await second
+})
+
+it('P3 keeps apart ids that differ only in what other programs make alike', async () => {
+  const store = await newStore()
+  const ids = ['', '}', '{', '}x', '\0', '\ud800', '\ud801', '%7D', 'é', ' ']
+  for (const id of ids)
+    expect(await store.put(`${id}`, bytes(JSON.stringify(id)), { ifVersion: null })).toMatchObject({ ok: true })
+  for (const id of ids) expect((await store.get(id))?.value).toEqual(bytes(JSON.stringify(id)))
 })
 
 describe('redis that fails', { timeout: 60_000 }, () => {
@@ -121,7 +172,9 @@ describe('redis that fails', { timeout: 60_000 }, () => {
 
   it('P5 a redis that hangs is unavailable within the timeout', async () => {
     own.process().kill('SIGSTOP')
+    const asked = performance.now()
     expect(await failure(store.get('count'))).toMatchObject({ code: 'unavailable' })
+    expect(performance.now() - asked).toBeLessThan(15_000)
     own.process().kill('SIGCONT')
     await eventually(() => store.get('count'))
   })

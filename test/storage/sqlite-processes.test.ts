@@ -22,6 +22,15 @@ describe('sqlite among processes', { timeout: 180_000 }, () => {
     expect(text((await store.get('id'))?.value)).toBe('800')
   })
 
+  it('P6 is never taken for the file of another program while others make it', async () => {
+    for (let round = 0; round < 5; round++) {
+      const { path, store } = place()
+      const starting = Array.from({ length: 4 }, () => start(['increment', 'sqlite', path, 'id', '1']).ended)
+      await Promise.all(starting)
+      expect(text((await store.get('id'))?.value)).toBe('4')
+    }
+  })
+
   it('P1 four worker threads lose none of 800 updates', async () => {
     const { path, store } = place()
     const thread = () =>

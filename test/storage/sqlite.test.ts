@@ -46,6 +46,34 @@ describe('the sqlite file', () => {
     expect(mode(join(folder, 'credentials.db-locks'))).toBe('700')
   })
 
+  it('P3 keeps apart ids that differ only in what other programs make alike', async () => {
+    const store = sqliteStore({ path: newPath() })
+    const long = 'x'.repeat(1000)
+    const ids = [
+      '',
+      '\0',
+      'a\0b',
+      'a\0c',
+      '\ud800',
+      '\ud801',
+      '\ufffd',
+      'é',
+      'e\u0301',
+      'A',
+      'a',
+      `${long}1`,
+      `${long}2`,
+      "'",
+      '"',
+      '%22',
+    ]
+    for (const id of ids)
+      expect(await store.put(id, bytes(JSON.stringify(id)), { ifVersion: null })).toMatchObject({ ok: true })
+    for (const id of ids) expect((await store.get(id))?.value).toEqual(bytes(JSON.stringify(id)))
+    const held = await Promise.all(ids.map((id) => store.lock(id, async () => id)))
+    expect(held).toEqual(ids)
+  })
+
   it('is refused when others may open it, with the command that mends it', async () => {
     const path = newPath()
     writeFileSync(path, '')

@@ -63,6 +63,19 @@ const tasks = {
       )
     }
   },
+  /** Holds the lock for long, again and again, with no pause between. */
+  async greedy(store: CredentialStore) {
+    for (;;) {
+      await store.lock(
+        id,
+        async () => {
+          say('held')
+          await pause(300)
+        },
+        { wait: 60_000 },
+      )
+    }
+  },
   /** Puts a record under the lock, says so, and never frees it. */
   async hold(store: CredentialStore) {
     await store.lock(id, async () => {

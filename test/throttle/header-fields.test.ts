@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { waitHint } from '../../src/retry/hint.ts'
+import * as exported from '../../src/throttle/families/families.ts'
 import { type Family, families, table } from '../../src/throttle/families/families.ts'
 import { type ReadQuota, readQuota } from '../../src/throttle/header-fields.ts'
 import { fixtures, NOW } from './fixtures.ts'
@@ -29,6 +31,19 @@ describe('what APIs send', () => {
       )
     }
     expect(table.filter((row) => !fixtures.some(({ family }) => family === row.family))).toEqual([])
+  })
+
+  it('the guide names every row, as it is called', () => {
+    const guide = readFileSync(new URL('../../docs/quotas.md', import.meta.url), 'utf8')
+    const told = [...guide.matchAll(/^\| `(\w+)` \| (.+?) \| (yes|no)/gm)].map(([, name, family, found]) => [
+      name,
+      family,
+      found,
+    ])
+    const rows = Object.entries(exported).flatMap(([name, row]) =>
+      typeof row === 'function' && 'family' in row ? [[name, row.family, automatic(row) ? 'yes' : 'no']] : [],
+    )
+    expect(told.sort()).toEqual(rows.sort())
   })
 
   it('a profile reads what it does not know as every client does', async () => {

@@ -141,6 +141,28 @@ describe('quota', () => {
   })
 })
 
+it('T4 who waits for a free place is not refused, however long that takes', async () => {
+  const plenty = { 'x-ratelimit-limit': '900', 'x-ratelimit-remaining': '800', 'x-ratelimit-reset': '60' }
+  const { client } = scripted((index) => (index === 50 ? { status: 429 } : { headers: plenty, delay: 1000 }), {
+    limits: [{ concurrent: 1 }],
+    maxWait: 5000,
+  })
+  const calls = Promise.all(Array.from({ length: 100 }, () => quiet(client.get(''))))
+  await pass(130_000)
+  expect((await calls).every((answer) => answer.status === 200)).toBe(true)
+})
+
+it('T8 an answer without a word, and no answer at all, may have counted', async () => {
+  const told = { 'x-ratelimit-limit': '9', 'x-ratelimit-remaining': '2', 'x-ratelimit-reset': '30' }
+  const { client, sent } = scripted((index) => (index === 0 ? { headers: told } : {}))
+  for (let i = 0; i < 3; i++) await Promise.all([client.get(''), pass(1)])
+  const held = client.get('')
+  await pass(29_000)
+  expect(sent).toHaveLength(3)
+  await pass(2000)
+  expect((await held).status).toBe(200)
+})
+
 describe('order', () => {
   it("T25 fetch's own priority: high before the rest, low after, first come first served within", async () => {
     const { client, sent } = scripted(() => ({ delay: 5 }), { limits: [{ concurrent: 1 }] })

@@ -48,9 +48,11 @@ export function openDatabase(path: string): Database {
 }
 
 function prepare(db: DatabaseSync, path: string): void {
-  db.exec('PRAGMA busy_timeout = 0')
+  // One snapshot: another process may be making the database at this moment.
+  db.exec('PRAGMA busy_timeout = 0; BEGIN')
   const [application, format] = [pragma(db, 'application_id'), pragma(db, 'user_version')]
   const tables = db.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }
+  db.exec('COMMIT')
   if (application !== APPLICATION && (application || tables.count)) {
     throw failed('corrupt', `${path} is a database of something else. Give another \`path\`.`)
   }

@@ -164,14 +164,8 @@ function plainStore(path: string): ClosableStore {
     if (closed) throw failed('closed', 'This store was closed. Make another one.')
     // Whoever deleted or replaced the file meant it: what is written into the old one is lost.
     if (opened && !opened.database.current()) drop()
-    try {
-      opened ??= open(path)
-      return work(opened)
-    } catch (error) {
-      // A connection that met damage may be opened anew once that is mended.
-      if (!isBusy(error)) drop()
-      throw error
-    }
+    opened ??= open(path)
+    return work(opened)
   }
 
   function drop(): void {

@@ -6,6 +6,7 @@ import type { LimitedCall, Limiter, RedisClient, WaitReason } from '../../types.
 import { createScopes, type LimiterOptions } from '../limiter.ts'
 import type { Waiter } from '../queue.ts'
 import type { Flight, Hold, Scope } from '../scope.ts'
+import { heldTime } from '../told.ts'
 import { createCell } from './cell.ts'
 import { createFleetScope, type FleetScope } from './fleet-scope.ts'
 
@@ -109,11 +110,12 @@ export function redisLimiter(options: RedisLimiterOptions): Limiter {
   }
 
   async function turn(scope: Scope, fleet: FleetScope, call: LimitedCall): Promise<Flight> {
-    const since = performance.now()
+    const lookedAt = performance.now()
+    const since = heldTime(scope, lookedAt)
     const waiter: FleetWaiter = {
       call,
       queued: false,
-      lookedAt: since,
+      lookedAt,
       wake: () => {},
       leaving: undefined,
       flight: undefined,
