@@ -1,4 +1,4 @@
-import type { RateLimitError } from '../errors.ts'
+import type { LatchkeyError } from '../errors.ts'
 import type { Awaitable, LimitedCall, Limiter } from '../types.ts'
 import type { Limit } from './declared.ts'
 import type { QuotaReading, ReadQuota } from './header-fields.ts'
@@ -28,5 +28,5 @@ export interface Scopes extends Required<Limiter> {
   /** It is back, or will never be. */
   settle(scope: Scope, flight: Flight, told: boolean): void
   /** Set where the call would wait longer than its caller accepts. */
-  refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): RateLimitError | undefined
+  refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): LatchkeyError | undefined
 }
