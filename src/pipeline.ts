@@ -1,5 +1,5 @@
 import { createTry, type Outgoing, type Try } from './attempt.ts'
-import { errorCode, LatchkeyError, RateLimitError } from './errors.ts'
+import { errorCode, RateLimitError } from './errors.ts'
 import type { RequestEvent } from './events.ts'
 import { type SharedAnswer, shareAnswer } from './http/answer.ts'
 import { dateOf } from './http/clock.ts'
