@@ -55,7 +55,9 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
       refusal = undefined
       try {
         const response = await shared.limiter.run(limitedCall(), async () => {
-          if (notBefore) await breathe()
+          // The built-in gate is open by now; whatever limiter the user brought, nothing leaves earlier than the server asked.
+          const early = notBefore - performance.now()
+          if (early > 0) await sleep(early, attempt.signal)
           attempt.signal.throwIfAborted()
           last?.discard()
           last = undefined
@@ -137,12 +139,6 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
       refused: () => refusal,
       waiting: (reason, duration) => tell({ type: 'wait', reason, duration }),
     }
-  }
-
-  /** The built-in gate is open by now; whatever limiter the user brought, nothing leaves earlier than the server asked. */
-  async function breathe(): Promise<void> {
-    const early = notBefore - performance.now()
-    if (early > 0) await sleep(early, attempt.signal)
   }
 
   async function observed(request: Request): Promise<Response> {
