@@ -124,7 +124,14 @@ it.each([3_600_000, -3_600_000])(
   'T28 a clock set by %i ms makes nobody wait longer than another tab was told',
   async (jump) => {
     let heard: (scope: string, lesson: Lesson) => void = () => {}
-    const limiter = createLimiter({ share: { tell: () => {}, hear: (listener) => void (heard = listener) } })
+    const limiter = createLimiter({
+      share: {
+        tell: () => {},
+        hear(listener) {
+          heard = listener
+        },
+      },
+    })
     const at = Date.now()
     vi.setSystemTime(at + jump)
     const readings = [{ policy: 'q', unit: 'requests', remaining: 0, resetAfter: 2000, source: 'own' }]
