@@ -1,10 +1,11 @@
 import { defineConfig } from 'vitest/config'
+import { areas } from './areas.mjs'
+
 export default defineConfig({
   test: {
     environment: 'node',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/**/*.debian.test.ts', 'test/examples/**', 'test/architecture.test.ts', 'test/types.test.ts'],
+    testTimeout: 10_000,
+    hookTimeout: 10_000,
+    include: areas[process.env.MUTATE_AREA as keyof typeof areas].tests,
   },
 })
