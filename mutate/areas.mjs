@@ -35,7 +35,17 @@ export const areas = {
   pipeline: {
     files: ['src/pipeline.ts'],
     tests: [
-      ...flows('redirects', 'origins', 'transport', 'clock', 'explain', 'signed', 'signed-anew', 'two-users', 'throttle'),
+      ...flows(
+        'redirects',
+        'origins',
+        'transport',
+        'clock',
+        'explain',
+        'signed',
+        'signed-anew',
+        'two-users',
+        'throttle',
+      ),
       'test/client.test.ts',
       'test/options.test.ts',
       'test/version/*.test.ts',
