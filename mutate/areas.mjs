@@ -1,5 +1,6 @@
 // What is broken, and the tests that are asked whether they notice: those that are about it, and quick. Tests that start
-// processes or repeat all flows for each kind of credentials would notice more, and take hours.
+// processes or repeat all flows for each kind of credentials would notice more, and take hours. They are asked in this
+// order, the quickest first.
 const flows = (...names) => names.map((name) => `test/flows/${name}.test.ts`)
 
 /** @type {Record<string, { files: string[], tests: string[] }>} */
@@ -28,8 +29,9 @@ export const areas = {
   session: {
     files: ['session', 'spend', 'journal', 'record', 'renewal'].map((name) => `src/oauth/${name}.ts`),
     tests: [
+      'test/oauth/{record,journal,renewal}.test.ts',
       'test/oauth/{session,session-secrets,session-dpop,client-credentials,keep-fresh,challenges,protected-resource}.test.ts',
-      'test/oauth/{record,renewal,device-code,authorization-code,assertions}.test.ts',
+      'test/oauth/assertions.test.ts',
     ],
   },
   pipeline: {
