@@ -202,7 +202,6 @@ describe('limits() and events', () => {
     expect(told[9]).toMatchObject({ type: 'attempt', number: 4, url: `${origin}/b` })
     expect(events.some((event) => event.type === 'wait' && event.reason === 'gate')).toBe(true)
     expect(JSON.stringify([events, client.limits()])).not.toMatch(/key-of|\?/)
-    // How fast the 429 was met says whether something was learned of it.
     expect(client.limits()).toMatchObject([{ scope: expect.stringContaining(origin), inFlight: 0, waiting: 0 }])
   })
 })

@@ -254,7 +254,7 @@ IDBFactory.prototype.open = function (...given) {
 export async function neverOpens(name: string): Promise<string[]> {
   const real = IDBFactory.prototype.open
   IDBFactory.prototype.open = () => ({}) as IDBOpenDBRequest
-  const store = indexedDbStore(name, { timeout: 50 })
+  const store = indexedDbStore(name, { timeout: 2000 })
   const attempt = () => store.get('id').then(String, (error: { code?: string }) => String(error.code))
   const first = await attempt()
   IDBFactory.prototype.open = real

@@ -85,8 +85,10 @@ function bound(db: DatabaseSync, path: string): Database {
   return {
     current: () => fileAt(path) === file,
     read(key) {
-      const row = read.get(key)
-      const whole = row ? row.value instanceof Uint8Array && typeof row.version === 'string' : !stray.get(key)
+      let row = read.get(key)
+      // What is in the table only was damaged, or written between the two looks: one snapshot tells.
+      if (!row && stray.get(key)) row = snapshot(() => read.get(key) ?? (stray.get(key) ? {} : undefined))
+      const whole = !row || (row.value instanceof Uint8Array && typeof row.version === 'string')
       if (!whole) throw failed('corrupt', `${path} is damaged. Nothing was changed: restore it.`)
       return row as Row | undefined
     },
@@ -98,6 +100,15 @@ function bound(db: DatabaseSync, path: string): Database {
       return removed
     },
     close: () => db.close(),
+  }
+
+  function snapshot<T>(look: () => T): T {
+    db.exec('BEGIN')
+    try {
+      return look()
+    } finally {
+      db.exec('COMMIT')
+    }
   }
 }
 
