@@ -36,7 +36,7 @@ export function createFleetScope(
   let away = false
   /** Steps were taken that nobody else knows of. */
   let untold = false
-  let beat: unknown
+  let beating = false
   return { step }
 
   function step<T>(task: () => T, undo = () => {}): Promise<T> {
@@ -64,12 +64,14 @@ export function createFleetScope(
       for (const { done } of steps) done()
     }
     busy = false
-    if (scope.flights.size) beat ??= after(BEAT, signOfLife)
+    if (beating || !scope.flights.size) return
+    beating = true
+    after(BEAT, signOfLife)
   }
 
   /** Others count our calls in flight only as long as we live. */
   function signOfLife(): void {
-    beat = undefined
+    beating = false
     if (!scope.flights.size) return
     untold = true
     void step(() => {})
@@ -147,8 +149,7 @@ export function createFleetScope(
 }
 
 /** No process must live for this. */
-function after(pause: number, task: () => void): unknown {
+function after(pause: number, task: () => void): void {
   const timer: unknown = setTimeout(task, pause)
   if (typeof timer === 'object') (timer as { unref?(): void }).unref?.()
-  return timer
 }
