@@ -30,8 +30,10 @@ export function createSharedScopes({ share, ...options }: LimiterOptions): Scope
   share?.hear((name, { at, retryAt, status, readings }) => {
     const scope = scopes.scopeOf(name)
     const now = performance.now()
-    if (readings) scope.ledger.read(readings, now, now + at - Date.now())
-    if (retryAt) scopes.close(scope, now + retryAt - Date.now(), status)
+    // A clock that was set back in between must not make the wait longer.
+    const age = Math.max(0, Date.now() - at)
+    if (readings) scope.ledger.read(readings, now, now - age)
+    if (retryAt) scopes.close(scope, now + retryAt - at - age, status)
     scopes.wakeNext(scope)
   })
   return scopes

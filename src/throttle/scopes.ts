@@ -1,13 +1,24 @@
-import type { RateLimitError } from '../errors.ts'
+import type { LatchkeyError } from '../errors.ts'
 import { classify, defaultRetry } from '../retry/classify.ts'
-import { waitHint } from '../retry/hint.ts'
+import { waitHint, wholeWait } from '../retry/hint.ts'
 import type { Awaitable, LimitedCall, WaitReason } from '../types.ts'
 import { concurrentOf, createDeclared } from './declared.ts'
 import { closedUntil } from './gate.ts'
 import type { QuotaReading } from './header-fields.ts'
 import { createQueue, type Waiter } from './queue.ts'
 import { readQuotaAtSight } from './quota-at-sight.ts'
-import { COLD, createScope, type Flight, forgetLost, type Hold, land, type Scope, spread, WARM } from './scope.ts'
+import {
+  COLD,
+  createScope,
+  type Flight,
+  forgetLost,
+  forgettable,
+  type Hold,
+  land,
+  type Scope,
+  spread,
+  WARM,
+} from './scope.ts'
 import type { Scopes, ScopesOptions } from './steps.ts'
 import { heldTime, noteHeld, tooLong } from './told.ts'
 
@@ -55,8 +66,13 @@ export function createScopes(options: ScopesOptions): Scopes {
   }
 
   function read({ headers, status }: Response, { peek }: LimitedCall): Awaitable<readonly QuotaReading[]> {
-    const readings = quota(headers, status, Date.now(), peek)
-    return readings instanceof Promise ? readings.catch(() => []) : readings
+    // A reader that fails must not cost an answer.
+    try {
+      const readings = quota(headers, status, Date.now(), peek)
+      return readings instanceof Promise ? readings.catch(() => []) : readings
+    } catch {
+      return []
+    }
   }
 
   function settle(scope: Scope, flight: Flight, told: boolean): void {
@@ -65,7 +81,7 @@ export function createScopes(options: ScopesOptions): Scopes {
     wakeNext(scope)
   }
 
-  function refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): RateLimitError | undefined {
+  function refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): LatchkeyError | undefined {
     return tooLong(scope, call, held, since, maxQueue)
   }
 
@@ -73,10 +89,8 @@ export function createScopes(options: ScopesOptions): Scopes {
     let scope = scopes.get(name)
     if (scope) return scope
     if (scopes.size >= sweepAt) {
-      // Never one that is closed: it would open early.
       const now = performance.now()
-      for (const [other, { flights, queue, gate }] of scopes)
-        if (!flights.size && !queue.length && gate.until <= now) scopes.delete(other)
+      for (const [other, idle] of scopes) if (forgettable(idle, now)) scopes.delete(other)
       sweepAt = Math.max(MOST_SCOPES, scopes.size * 2)
     }
     scope = createScope(createQueue(), createDeclared(declared), careful ? COLD : NEVER)
@@ -123,10 +137,14 @@ export function createScopes(options: ScopesOptions): Scopes {
     if (gate.until > now) return until('gate', gate.until)
     if (queue.first(now) !== waiter) return until('queue', 0)
     const full = () => scope.air >= scope.cap || scope.flights.size + scope.elsewhere >= concurrent
-    if (full()) forgetLost(scope, now)
+    const shortOf = () => (careful ? ledger.short(now, scope.inFlight, cost) : undefined)
+    let short = shortOf()
+    if (short || full()) {
+      forgetLost(scope, now)
+      short = shortOf()
+    }
     if (full()) return until(scope.cap === 1 ? 'probe' : 'concurrency', 0)
     if (!careful) return undefined
-    const short = ledger.short(now, scope.inFlight, cost)
     if (short) {
       // Used up, not only promised to others: whoever comes first after the reset asks how much there is now.
       if (short.remaining < cost) begin(scope, 1)
@@ -182,7 +200,7 @@ export function createScopes(options: ScopesOptions): Scopes {
     const fresh = flight.epoch === gate.epoch
     if (verdict === 'throttled' || (verdict === 'transient' && hint !== undefined)) {
       const exhausted = readings.filter(({ remaining }) => remaining === 0)
-      hint ??= Math.max(...exhausted.map(({ resetAfter = 0 }) => resetAfter), 0) || undefined
+      hint = wholeWait((hint ?? Math.max(...exhausted.map(({ resetAfter = 0 }) => resetAfter), 0)) || undefined)
       if (fresh) gate.refusals++
       let until = hint === undefined && careful ? undefined : closedUntil(gate, hint ?? 0, now)
       if (careful && fresh && !exhausted.length && verdict === 'throttled') {

@@ -1,4 +1,4 @@
-import type { RateLimitError } from '../errors.ts'
+import type { LatchkeyError } from '../errors.ts'
 import type { Awaitable, LimitedCall, Limiter } from '../types.ts'
 import type { Limit } from './declared.ts'
 import type { QuotaReading, ReadQuota } from './header-fields.ts'
@@ -27,7 +27,7 @@ export interface Scopes extends Limiter {
   /** It is back, or will never be. */
   settle(scope: Scope, flight: Flight, told: boolean): void
   /** Set where the call would wait longer than its caller accepts. */
-  refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): RateLimitError | undefined
+  refusal(scope: Scope, call: LimitedCall, held: Hold, since: number): LatchkeyError | undefined
   /** Nothing leaves before `until`, a reading of `performance.now()`. */
   close(scope: Scope, until: number, status: number | undefined): void
   wakeNext(scope: Scope): void

@@ -1,4 +1,4 @@
-import { RateLimitError } from '../errors.ts'
+import { LatchkeyError, RateLimitError } from '../errors.ts'
 import type { LimitedCall } from '../types.ts'
 import type { Hold, Scope } from './scope.ts'
 
@@ -9,10 +9,15 @@ export function tooLong(
   held: Hold,
   since: number,
   maxQueue: number,
-): RateLimitError | undefined {
+): LatchkeyError | undefined {
   const now = performance.now()
   const { gate, queue } = scope
   const { reason, duration } = held
+  if (reason === 'declared' && !Number.isFinite(duration))
+    return new LatchkeyError(
+      'invalid_option',
+      `Not sent: \`cost\` is ${call.cost}, more than \`limits\` ever allow at once. Give it a lower cost, or declare the limit as it is.`,
+    )
   const wait = Number.isFinite(duration) ? duration : 0
   if (reason !== 'queue') noteHeld(scope, wait > 0, now)
   // Who waits behind others waits for the limit that holds the first of them; for a free place anybody waits as long as it takes.
