@@ -7,7 +7,12 @@ it('so many leave in any such time', () => {
   const declared = createDeclared([{ requests: 2, per: 100 }, { concurrent: 1 }])
   expect(declared.freeAt(1)).toBe(0)
   declared.depart(10, 1)
-  expect([declared.freeAt(1), declared.freeAt(2), declared.freeAt(3), declared.freeAt(0)]).toEqual([0, 110, Number.POSITIVE_INFINITY, 0])
+  expect([declared.freeAt(1), declared.freeAt(2), declared.freeAt(3), declared.freeAt(0)]).toEqual([
+    0,
+    110,
+    Number.POSITIVE_INFINITY,
+    0,
+  ])
   declared.depart(50, 1)
   expect([declared.freeAt(1), declared.freeAt(2), declared.freeAt(1.5)]).toEqual([110, 150, 150])
   declared.depart(110, 1)
