@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { QuotaReading } from '../../src/throttle/header-fields.ts'
 import { createLimiter, type LimiterOptions } from '../../src/throttle/limiter.ts'
-import type { Lesson } from '../../src/throttle/share.ts'
+import type { Lesson, Share } from '../../src/throttle/share.ts'
 import type { LimitedCall } from '../../src/types.ts'
 
 beforeEach(() => {
@@ -65,7 +65,7 @@ const remaining = (count: number, reset: number) => ({ 'x-ratelimit-remaining': 
 describe('a scope of which nothing is known', () => {
   it('has 16 in flight until 16 were answered, then 40', async () => {
     const { many, left, most, waits } = limited()
-    many(100)
+    void many(100)
     expect([left.length, waits[0]]).toEqual([16, ['concurrency', Number.POSITIVE_INFINITY]])
     await pass(TRIP)
     expect(left.length).toBe(16 + 40)
@@ -75,10 +75,10 @@ describe('a scope of which nothing is known', () => {
 
   it('has no bound where the user says that there is none, until it is refused', async () => {
     const { many, left, call } = limited((index) => (index === 299 ? { status: 429, headers: { 'retry-after': '1' } } : {}), { limits: 'none' }) // biome-ignore format: one line
-    many(300)
+    void many(300)
     expect(left.length).toBe(300)
     await pass(TRIP)
-    call()
+    void call()
     await pass(979)
     expect(left.length).toBe(300)
     await pass(21)
@@ -90,7 +90,7 @@ describe('a scope of which nothing is known', () => {
     const first = call()
     await pass(TRIP)
     await expect(first).rejects.toThrow('broken')
-    call()
+    void call()
     expect(left.length).toBe(2)
   })
 })
@@ -101,7 +101,7 @@ describe('a refusal', () => {
     await Promise.all([call(), pass(TRIP)])
     const at = performance.now()
     expect(limits()).toMatchObject([{ scope: 'a', inFlight: 0, waiting: 0, retryAt: Date.now() + 2000 }])
-    many(30)
+    void many(30)
     expect(waits[0]).toEqual(['gate', 2000])
     expect(waits.slice(1).every(([reason]) => reason === 'gate')).toBe(true)
     await pass(1999)
@@ -124,9 +124,9 @@ describe('a refusal', () => {
     const { many, left, limits, call } = limited((index) =>
       index < 3 ? { status: 429, headers: { 'retry-after': '1' } } : index < 5 ? { trip: 40 } : {},
     )
-    many(5)
+    void many(5)
     await pass(40)
-    call()
+    void call()
     expect(left.length).toBe(5)
     await pass(979)
     expect(left.length).toBe(5)
@@ -170,7 +170,7 @@ describe('a quota', () => {
     const { call, many, left, waits, limits } = limited((index) => ({ headers: remaining(Math.max(0, 5 - index), 3) }))
     await Promise.all([call(), pass(TRIP)])
     expect(limits()).toMatchObject([{ policy: 'default', unit: 'requests', remaining: 5, resetAt: Date.now() + 3000 }])
-    many(10)
+    void many(10)
     expect([left.length, waits[0]]).toEqual([6, ['quota', 3000]])
     await pass(2979)
     expect(left.length).toBe(6)
@@ -186,7 +186,7 @@ describe('a quota', () => {
       const { call, left, limits } = limited(undefined, { quota })
       await Promise.all([call(), pass(TRIP)])
       expect(limits()).toMatchObject([{ policy: 'mine', source: 'x' }])
-      call()
+      void call()
       await pass(499)
       expect(left.length).toBe(1)
       await pass(1)
@@ -229,9 +229,9 @@ describe('a call that would wait too long', () => {
   it('or whose caller gave up leaves the queue to the others', async () => {
     const { call, left, limits } = limited(() => ({}), { limits: [{ concurrent: 1 }] })
     const control = new AbortController()
-    call()
+    void call()
     const second = call({ signal: control.signal })
-    call()
+    void call()
     expect(limits()).toMatchObject([{ inFlight: 1, waiting: 2, policy: 'declared', limit: 1 }])
     control.abort('enough')
     await expect(second).rejects.toBe('enough')
@@ -244,9 +244,9 @@ describe('a call that would wait too long', () => {
 describe('a declared limit', () => {
   it('is kept, also by calls that cost more', async () => {
     const { many, call, left, waits, limits } = limited(() => ({}), { limits: [{ requests: 4, per: 1000 }] })
-    many(2)
-    call({ cost: 2 })
-    call()
+    void many(2)
+    void call({ cost: 2 })
+    void call()
     expect([left.length, waits]).toEqual([3, [['declared', 1000]]])
     await pass(999)
     expect(left.length).toBe(3)
@@ -258,7 +258,7 @@ describe('a declared limit', () => {
 
   it('of calls in flight is kept', async () => {
     const { many, most, left } = limited(() => ({}), { limits: [{ concurrent: 3 }] })
-    many(10)
+    void many(10)
     await pass(TRIP * 4)
     expect([most(), left.length]).toEqual([3, 10])
   })
@@ -268,12 +268,18 @@ describe('shared with others', () => {
   function sharing(script?: Script) {
     const told: [string, Lesson][] = []
     let hear = (_: string, __: Lesson) => {}
-    const share = { tell: (scope: string, lesson: Lesson) => void told.push([scope, lesson]), hear: (listener: typeof hear) => void (hear = listener) } // biome-ignore format: one line
+    const share: Share = {
+      tell: (scope, lesson) => void told.push([scope, lesson]),
+      hear(listener) {
+        hear = listener
+      },
+    }
     return { ...limited(script, { share }), told, hear: (lesson: Lesson) => hear('a', lesson) }
   }
 
   it('what is learned is told, and nothing where there is nothing', async () => {
-    const { call, told } = sharing((index) => [{}, { headers: remaining(3, 5) }, { status: 429, headers: { 'retry-after': '2' } }][index] as {}) // biome-ignore format: one line
+    const refusal = { status: 429, headers: { 'retry-after': '2' } }
+    const { call, told } = sharing((index) => [{}, { headers: remaining(3, 5) }][index] ?? refusal)
     await Promise.all([call(), pass(TRIP)])
     expect(told).toEqual([])
     await Promise.all([call(), pass(TRIP)])
@@ -286,7 +292,7 @@ describe('shared with others', () => {
     const { call, hear, left, limits } = sharing()
     hear({ at: Date.now() - 100, retryAt: Date.now() + 400, status: 429 })
     expect(limits()).toMatchObject([{ retryAt: Date.now() + 400 }])
-    call()
+    void call()
     await pass(399)
     expect(left.length).toBe(0)
     await pass(1)
