@@ -241,6 +241,6 @@ export function createScopes(options: ScopesOptions): Scopes {
   }
 
   function wakeNext(scope: Scope): void {
-    scope.queue.first(performance.now())?.wake()
+    if (scope.queue.length) scope.queue.first(performance.now())?.wake()
   }
 }
