@@ -204,7 +204,7 @@ describe('a quota', () => {
 describe('a call that would wait too long', () => {
   const closed = () => limited((index) => (index ? {} : { status: 429, headers: { 'retry-after': '10' } }))
 
-  it.each([
+  it.each<[string, Partial<LimitedCall>, boolean]>([
     ['than it accepts', { maxWait: 9999 }, false],
     ['than it accepts, by nothing', { maxWait: 10_000 }, true],
     ['for its deadline', { deadlineAt: 5000 }, false],
