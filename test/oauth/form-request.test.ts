@@ -36,7 +36,11 @@ it('a certificate is shown where the server asks for it (RFC 8705, section 5), a
 })
 
 it('a form goes where no redirect can take it, in a bounded time', async () => {
-  const [{ init } = { init: {} as RequestInit }] = await asked({ metadata: { token_endpoint }, clientSecret: 's', scope: 'a b' })
+  const [{ init } = { init: {} as RequestInit }] = await asked({
+    metadata: { token_endpoint },
+    clientSecret: 's',
+    scope: 'a b',
+  })
   expect(init).toMatchObject({ method: 'POST', redirect: 'manual', signal: expect.any(AbortSignal) })
   expect(String(init.body)).toBe('scope=a+b&grant_type=client_credentials')
   expect(new Headers(init.headers).get('content-type')).toMatch(/^application\/x-www-form-urlencoded/)
