@@ -200,7 +200,9 @@ export function createScopes(options: ScopesOptions): Scopes {
     const fresh = flight.epoch === gate.epoch
     if (verdict === 'throttled' || (verdict === 'transient' && hint !== undefined)) {
       const exhausted = readings.filter(({ remaining }) => remaining === 0)
-      hint = wholeWait((hint ?? Math.max(...exhausted.map(({ resetAfter = 0 }) => resetAfter), 0)) || undefined)
+      // A refusal that does not count but names an instant means that one.
+      const meant = exhausted.length ? exhausted : readings.filter(({ remaining }) => remaining === undefined)
+      hint = wholeWait((hint ?? Math.max(...meant.map(({ resetAfter = 0 }) => resetAfter), 0)) || undefined)
       if (fresh) gate.refusals++
       let until = hint === undefined && careful ? undefined : closedUntil(gate, hint ?? 0, now)
       if (careful && fresh && !exhausted.length && verdict === 'throttled') {
@@ -241,6 +243,6 @@ export function createScopes(options: ScopesOptions): Scopes {
   }
 
   function wakeNext(scope: Scope): void {
-    scope.queue.first(performance.now())?.wake()
+    if (scope.queue.length) scope.queue.first(performance.now())?.wake()
   }
 }

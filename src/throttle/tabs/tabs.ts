@@ -72,6 +72,7 @@ export function tabLimiter(options: TabLimiterOptions): Limiter {
     const text = `${identity}\0${name.replaceAll(/ #\d+(?= |$)/g, '')}`
     const digest = await crypto.subtle.digest('SHA-256', utf8(`latchkey limits\0${text}`))
     const hash = base64url(new Uint8Array(digest))
+    if (known.size >= MOST_LESSONS) known.delete(known.keys().next().value as string)
     known.set(name, { name, hash })
     const lesson = lessons.get(hash)
     if (lesson) heard(name, lesson)
