@@ -2,6 +2,7 @@
 import { base64url, fromUtf8, utf8 } from '../crypto/bytes.ts'
 import { OAuthError, StoreError } from '../errors.ts'
 import type { AccessToken, CredentialStore } from '../types.ts'
+import { contended, TRIES } from './contention.ts'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
 
@@ -68,13 +69,14 @@ export function createProver(key: () => Promise<CryptoKeyPair>, nonces: Nonces):
  */
 export async function keyIn(store: CredentialStore, id: string): Promise<CryptoKeyPair> {
   if (store.keyPair) return store.keyPair(keyId(id), () => generate(false))
-  for (;;) {
+  for (let tries = 0; tries < TRIES; tries++) {
     const entry = await store.get(keyId(id))
     if (entry) return restored(entry.value, store)
     const { privateKey } = await generate(true)
     const jwk = await crypto.subtle.exportKey('jwk', privateKey)
     await store.put(keyId(id), utf8(JSON.stringify(jwk)), { ifVersion: null })
   }
+  throw contended(store)
 }
 
 export function keyId(id: string): string {

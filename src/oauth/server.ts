@@ -61,13 +61,30 @@ export function createServer(options: ServerOptions): Server {
     async fetch(input, init) {
       secure(parseUrl(String(input), 'endpoint'))
       try {
-        return await (transport ?? globalThis.fetch)(input, init)
+        return limited(await (transport ?? globalThis.fetch)(input, init))
       } catch {
         throw unavailable('could not be reached')
       }
     },
   }
   return server
+}
+
+/** Bytes of an answer: far more than a server has to say. */
+const MOST = 1024 * 1024
+
+/** Breaks off where the body is longer than any that is meant. */
+export function limited(response: Response): Response {
+  if (!response.body) return response
+  let left = MOST
+  const limit = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      left -= chunk.length
+      if (left < 0) throw new RangeError('too long')
+      controller.enqueue(chunk)
+    },
+  })
+  return new Response(response.body.pipeThrough(limit), response)
 }
 
 /** Milliseconds one request to the authorization server may take. */

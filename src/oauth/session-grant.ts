@@ -7,7 +7,7 @@ import { bound, createProver, keyId, keyIn, type Nonces, type Prover } from './d
 import { keepFresh } from './keep-fresh.ts'
 import type { Login, SessionGrantOptions, TokenWish } from './login.ts'
 import { claimsOf, type Obtained, type SessionRecord, settled } from './record.ts'
-import { createRenewal, patiently, type Renewal } from './renewal.ts'
+import { createRenewal, type Given, patiently, type Renewal } from './renewal.ts'
 import { revoked } from './revocation.ts'
 import { createSession } from './session.ts'
 import { onSignInChange } from './sign-in-changes.ts'
@@ -164,7 +164,7 @@ export function sessionGrant(
         (refused, report) => patiently(async () => proved(await engine.obtain(asked, refused, report)), wasAnswered),
         async (held) => {
           const { session, token } = await engine.look(asked)
-          if (session !== undefined && token) return proved({ session, token })
+          if (session !== undefined && token) return proved({ session, token }).token
           // What is held lasts to its end, unless somebody else has signed in.
           return sessionOf.get(held) === session ? held : undefined
         },
@@ -188,11 +188,11 @@ export function sessionGrant(
     return { name: JSON.stringify([sorted, resource]), parameters, ...(resource === resources[0] && { scope: sorted }) }
   }
 
-  function proved({ session, token }: Obtained): AccessToken {
+  function proved({ session, token, found = false }: Obtained): Given {
     const prover = grant.prover(session)
     const given = prover ? bound(token, prover) : token
     sessionOf.set(given, session)
-    return given
+    return { token: given, found }
   }
 
   function forget(): void {
