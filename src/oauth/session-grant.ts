@@ -40,10 +40,15 @@ export interface SessionGrant {
   /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
   prover(session: string): Prover | undefined
   /**
-   * Makes a token response the session. Where it has no `scope`, what was asked for was granted (RFC 6749, section 5.1).
-   * @throws OAuthError, StoreError
+   * Makes a token response the session. Where it has no `scope`, what was asked for was granted (RFC 6749, section 5.1). Aborted, it
+   * revokes the tokens instead.
+   * @throws OAuthError, StoreError, the signal's reason
    */
-  establish(session: string, reply: Reply, asked?: { scope?: string | undefined }): Promise<SessionRecord>
+  establish(
+    session: string,
+    reply: Reply,
+    asked?: { scope?: string | undefined; signal?: AbortSignal | undefined },
+  ): Promise<SessionRecord>
   read(): Promise<SessionRecord | undefined>
   /** Of a session that did not begin, the key is forgotten. */
   discard(session: string): Promise<void>
@@ -113,11 +118,15 @@ export function sessionGrant(
         last = { session, prover: createProver(() => keyIn(store, `${id} ${session}`), nonces) }
       return last.prover
     },
-    async establish(session, reply, { scope = options.scope } = {}) {
+    async establish(session, reply, { scope = options.scope, signal } = {}) {
       const before = await engine.read().catch(() => undefined)
       const answer = { status: reply.status, text: reply.text, receivedAt: Date.now(), asked: wanted({}).name }
       const { record, token, error } = settled({ format: 1, session, tokens: {}, issuedAt: 0 }, answer, reply.headers)
       if (error) throw error
+      if (signal?.aborted) {
+        void revoked(client, record)
+        throw signal.reason
+      }
       const granted = token?.scope ?? scope
       const { issuer } = await client.server.metadata()
       const established = { ...record, issuer, ...(granted !== undefined && { scope: granted }) }
