@@ -35,7 +35,7 @@ export const REQUEST: Rules = {
   timeout: duration,
   totalTimeout: duration,
   maxWait: atLeast(0),
-  cost: atLeast(0),
+  cost: [(value) => Number.isFinite(value) && (value as number) >= 0, 'a finite number, 0 or more'],
   throttled: aFunction,
   idempotencyKey: [
     (value) => value === true || (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)),

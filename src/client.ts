@@ -14,6 +14,8 @@ import { CREATION, checkNames, FETCH } from './check.ts'
 import { settle } from './options.ts'
 import { fetchThrough, type LatchkeyFetch, sendable } from './outgoing.ts'
 import { createShared, extendShared } from './shared.ts'
+import { createScopes } from './throttle/scopes.ts'
+import { withLimits } from './throttle/states.ts'
 import type { LimitState } from './types.ts'
 
 export type { CallOptions, ClientOptions } from './call.ts'
@@ -49,7 +51,7 @@ export function createClient(options: ClientOptions = {}): Client {
   checkNames(options, { ...CREATION, ...FETCH, ...KY })
   return clientOf({
     settled: settle(options),
-    shared: createShared(options),
+    shared: createShared(options, (own) => withLimits(createScopes(own))),
     face: sendable(() => ky.create({ ...forKy(options), retry: 0, timeout: false, fetch: handedOff })),
     defaults: options,
     passDown: passDown(options),

@@ -2,6 +2,7 @@ import { CREATION, checkNames, picked, TRANSPORT } from './check.ts'
 import { type CreateOptions, settle } from './options.ts'
 import { fetchThrough, type LatchkeyFetch } from './outgoing.ts'
 import { createShared } from './shared.ts'
+import { createScopes } from './throttle/scopes.ts'
 
 export * from './common.ts'
 export type { FetchInit, LatchkeyFetch } from './outgoing.ts'
@@ -19,7 +20,7 @@ export function createFetch(options: CreateOptions = {}): LatchkeyFetch {
   checkNames(options, CREATION)
   return fetchThrough(
     settle(options),
-    createShared(options),
+    createShared(options, createScopes),
     options.baseUrl,
     picked(options, (name) => name in TRANSPORT),
   )

@@ -1,11 +1,11 @@
 import { createTry, type Outgoing, type Try } from './attempt.ts'
-import { errorCode, LatchkeyError, RateLimitError } from './errors.ts'
+import { errorCode, RateLimitError } from './errors.ts'
 import type { RequestEvent } from './events.ts'
 import { type SharedAnswer, shareAnswer } from './http/answer.ts'
 import { dateOf } from './http/clock.ts'
 import { carry } from './http/explanation.ts'
 import { guardOrigin, publicUrl } from './http/origin.ts'
-import { guardNativeRedirect, isRedirect, nextHop, refused } from './http/redirect.ts'
+import { guardNativeRedirect, isRedirect, refused } from './http/redirect.ts'
 import type { Settled } from './options.ts'
 import { createPatience, type Outcome, outcomeOf, outcomeOfFailure, type Patience } from './retry/patience.ts'
 import type { Shared } from './shared.ts'
@@ -14,8 +14,6 @@ import { HIDDEN, hidesLimits, waitFor } from './throttle/verdict.ts'
 import { abortable, sleep } from './timing.ts'
 import type { Bytes, LimitedCall, ReplayReason } from './types.ts'
 
-// A redirect chain this long is a loop, as in the Fetch standard.
-const MOST_HOPS = 20
 // A server clock that differs by more milliseconds than this from what was signed may be why it said no.
 const SKEW = 2000
 
@@ -57,7 +55,9 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
       refusal = undefined
       try {
         const response = await shared.limiter.run(limitedCall(), async () => {
-          if (notBefore) await breathe()
+          // The built-in gate is open by now; whatever limiter the user brought, nothing leaves earlier than the server asked.
+          const early = notBefore - performance.now()
+          if (early > 0) await sleep(early, attempt.signal)
           attempt.signal.throwIfAborted()
           last?.discard()
           last = undefined
@@ -80,7 +80,7 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
       last = answer
       try {
         if (
-          redirected(answer) ||
+          (redirects(answer) && (await redirected(answer))) ||
           (answersBack() && (await replayed(answer))) ||
           (fails(answer) && (await retried(answer)))
         ) {
@@ -141,12 +141,6 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
     }
   }
 
-  /** The built-in gate is open by now; whatever limiter the user brought, nothing leaves earlier than the server asked. */
-  async function breathe(): Promise<void> {
-    const early = notBefore - performance.now()
-    if (early > 0) await sleep(early, attempt.signal)
-  }
-
   async function observed(request: Request): Promise<Response> {
     const sentAt = Date.now()
     const waited = performance.now() - idleSince
@@ -165,20 +159,24 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
 
   // ---- its answer: follow, ask with other credentials, come back later ----
 
-  function redirected(answer: SharedAnswer): boolean {
-    const { redirect, url, content } = outgoing
-    if (redirect === 'manual' || !(answer.opaque || isRedirect(answer.status))) return false
+  function redirects(answer: SharedAnswer): boolean {
+    return outgoing.redirect !== 'manual' && (answer.opaque || isRedirect(answer.status))
+  }
+
+  async function redirected({ opaque, headers, status }: SharedAnswer): Promise<boolean> {
     const places = strategies.flatMap((strategy) => strategy.places)
-    if (answer.opaque) {
-      guardNativeRedirect(outgoing, places, redirect, settled.crossOrigin)
+    if (opaque) {
+      guardNativeRedirect(outgoing, places, outgoing.redirect, settled.crossOrigin)
       outgoing = { ...outgoing, followNatively: true }
       return true
     }
-    const hop = nextHop(answer, outgoing, settled.crossOrigin ?? (strategies.length ? 'error' : 'strip'), places)
-    if (!hop || (hop.content === content && !content.replayable)) return false
-    if (redirect === 'error') throw refused(url, "It was asked for with `redirect: 'error'`.")
-    if (++hops > MOST_HOPS)
-      throw new LatchkeyError('too_many_redirects', `More than ${MOST_HOPS} redirects from ${publicUrl(asked.url)}.`)
+    const { nextHop } = await import('./http/next-hop.ts').catch(() => {
+      throw refused(outgoing.url, 'The part of Latchkey that follows it could not be loaded. Try again.')
+    })
+    const crossOrigin = settled.crossOrigin ?? (strategies.length ? 'error' : 'strip')
+    const hop = nextHop(headers, status, outgoing, crossOrigin, places, hops + 1)
+    if (!hop) return false
+    hops++
     tell({ type: 'replay', number, reason: 'redirect' })
     const next = { ...outgoing, ...hop }
     if (hop.stripped) strategies = []

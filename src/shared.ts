@@ -4,7 +4,7 @@ import type { OnEvent } from './events.ts'
 import { type Clock, createClock } from './http/clock.ts'
 import type { CreateOptions } from './options.ts'
 import { type Budget, createBudget } from './retry/budget.ts'
-import { createLimiter } from './throttle/limiter.ts'
+import type { ScopesOptions } from './throttle/steps.ts'
 import type { Fetch, Limiter } from './types.ts'
 
 /** What the clients of one family share. */
@@ -23,13 +23,13 @@ export interface Shared {
 let lastId = 0
 
 /** Limiter, clocks and retry budgets: made once, shared by everything that extends a client. */
-export function createShared(options: CreateOptions): Shared {
+export function createShared(options: CreateOptions, limiterOf: (options: ScopesOptions) => Limiter): Shared {
   const clocks = new Map<string, Clock>()
   const warned = new Set<string>()
   const budgets = new Map<string, Budget>()
   return {
     transport: options.fetch,
-    limiter: options.limiter ?? createLimiter(picked(options, (name) => name === 'limits' || name === 'quota')),
+    limiter: options.limiter ?? limiterOf(picked(options, (name) => name === 'limits' || name === 'quota')),
     onEvent: harmless(options.onEvent),
     clockOf: (origin) => kept(clocks, origin, createClock),
     budgetOf: (scope) => kept(budgets, scope, createBudget),

@@ -186,7 +186,7 @@ describe("ky's face", () => {
       if (request.url === '/json') return { headers: { 'content-type': 'application/json' }, body: '{}' }
       if (request.url === '/body') return void response.write('{')
     })
-    const client = createClient({ baseUrl: url, auth: auth(), retry: { limit: 1, delay: () => 1 }, timeout: 60 })
+    const client = createClient({ baseUrl: url, auth: auth(), retry: { limit: 1, delay: () => 1 }, timeout: 300 })
     const fails = (path: string) =>
       client
         .get(path)

@@ -1,14 +1,11 @@
-import { concat, hex, utf8 } from '../crypto/bytes.ts'
+import type { Algorithm } from '../crypto/algorithm.ts'
+import { hex, utf8 } from '../crypto/bytes.ts'
 import { absorbed, digest } from '../crypto/hash.ts'
+import type { Hashing } from '../crypto/native.ts'
 import type { Bytes } from '../types.ts'
 import type { DigestAlgorithm } from './digest-challenge.ts'
 
 // The computations of RFC 7616, sections 3.4.1 to 3.4.4 and 3.5.
-
-interface Algorithm {
-  hash(data: Uint8Array): Uint8Array
-  create(): Parameters<typeof absorbed>[0]
-}
 
 // One module an algorithm, loaded when a server asks for it.
 const algorithms: Record<DigestAlgorithm, () => Promise<Algorithm>> = {
@@ -22,17 +19,17 @@ export type Hash = (...parts: readonly (string | Bytes)[]) => string
 
 export async function hashOf(name: DigestAlgorithm): Promise<Hash> {
   const { hash } = await algorithms[name]()
-  return (...parts) => hex(hash(concat(...parts.map((part) => (typeof part === 'string' ? utf8(part) : part)))))
+  return (...parts) => parts.reduce((hashing: Hashing, part) => hashing.update(part), hash()).digest('hex')
 }
 
 const SHORT = 8192
 
 /** The hash of content, which may be long. */
 export async function contentHash(name: DigestAlgorithm, content: Bytes): Promise<string> {
-  const { hash, create } = await algorithms[name]()
-  if (content.length <= SHORT) return hex(hash(content))
+  const { hash, hex: hexHash } = await algorithms[name]()
+  if (content.length <= SHORT) return hexHash(content)
   if (name === 'SHA-256') return hex(await digest('sha256', content))
-  return hex(await absorbed(create(), new Blob([content]).stream()))
+  return hex(await absorbed(hash(), new Blob([content]).stream()))
 }
 
 /** Fetch shows each byte of a header as one character: this is the way back. */

@@ -50,17 +50,15 @@ export function canonicalPath(path: string, { encodeTwice, normalize }: PathRule
 export function canonicalQuery(query: string): string {
   const text = query.startsWith('?') ? query.slice(1) : query
   if (!text) return ''
+  // What is least of all stands between name and value while they are sorted: names that begin with others come later.
   const pairs = text
     .split('&')
     .filter(Boolean)
     .map((pair) => {
-      const at = pair.indexOf('=')
-      return at < 0 ? [parameter(pair), ''] : [parameter(pair.slice(0, at)), parameter(pair.slice(at + 1))]
-    }) as [string, string][]
-  return pairs
-    .sort(([a, x], [b, y]) => compare(a, b) || compare(x, y))
-    .map(([name, value]) => `${name}=${value}`)
-    .join('&')
+      const [, name, value] = /^([^=]*)=?(.*)$/s.exec(pair) as unknown as [string, string, string]
+      return `${parameter(name)}\0${parameter(value)}`
+    })
+  return pairs.sort().join('&').replaceAll('\0', '=')
 }
 
 /** Percent-encodes all but the unreserved characters (RFC 3986, section 2.3), also a percent sign. */

@@ -1,8 +1,9 @@
+import { algorithm as sha256 } from '../crypto/sha256.ts'
 import type { Attempt, AuthStrategy, Awaitable } from '../types.ts'
 import { canonicalRequest, encodeRest, type PathRules } from './canonical-request.ts'
 import { type AccessKey, readCredentials } from './credentials.ts'
 import { type AwsStrategyOptions, namesOf, rulesOf } from './options.ts'
-import { contentHash, hexHash } from './signing-key.ts'
+import { contentHash } from './signing-key.ts'
 
 /** What tells the algorithms apart. */
 export interface Algorithm {
@@ -76,7 +77,7 @@ export function strategy(options: AwsStrategyOptions, algorithm: Algorithm): Aut
 }
 
 export function stringToSign({ name, scope }: Pick<Algorithm, 'name' | 'scope'>, at: string, request: string): string {
-  return `${name}\n${at}\n${at.slice(0, 8)}/${scope}\n${hexHash(request)}`
+  return `${name}\n${at}\n${at.slice(0, 8)}/${scope}\n${sha256.hex(request)}`
 }
 
 /** What S3 says of its time (`RequestTimeTooSkewed`), and the other services (`Signature expired: … (20260301T120000Z - 5 min.)`). */
@@ -89,7 +90,7 @@ function serverTime(said: string): number | '' | undefined {
 
 /** `YYYYMMDDTHHMMSSZ` */
 export function timestamp(now: number): string {
-  return `${new Date(now).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
+  return new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')
 }
 
 /**

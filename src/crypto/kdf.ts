@@ -1,4 +1,5 @@
 import type { Bytes } from '../types.ts'
+import { native } from './native.ts'
 
 /** Argon2id (RFC 9106): `memory` in KiB. */
 interface Argon2id {
@@ -19,18 +20,6 @@ interface Scrypt {
 export type Derivation = Argon2id | Scrypt
 
 const LENGTH = 32
-
-// What we use of node:crypto; Deno and Bun have it too, each with a part of the functions.
-interface Native {
-  argon2?(algorithm: 'argon2id', parameters: object, done: (error: unknown, key: Uint8Array) => void): void
-  scrypt?(
-    text: Bytes,
-    salt: Bytes,
-    length: number,
-    options: object,
-    done: (error: unknown, key: Uint8Array) => void,
-  ): void
-}
 
 /** True where Argon2id runs as native code, off the main thread: elsewhere scrypt is the quicker of the two for its strength. */
 export function hasNativeArgon2(): boolean {
@@ -65,11 +54,6 @@ async function scrypt(text: Bytes, salt: Bytes, { cost, blockSize, parallelism }
   if (node?.scrypt) return promised((done) => node.scrypt?.(text, salt, LENGTH, costs, done))
   const { scryptAsync } = await import('@noble/hashes/scrypt.js')
   return scryptAsync(text, salt, { ...costs, dkLen: LENGTH })
-}
-
-function native(): Native | undefined {
-  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): Native | undefined } }
-  return process?.getBuiltinModule?.('node:crypto')
 }
 
 function promised(start: (done: (error: unknown, key: Uint8Array) => void) => void): Promise<Uint8Array> {

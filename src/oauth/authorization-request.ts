@@ -1,9 +1,9 @@
 // What the user's browser is sent to the authorization server with (RFC 6749, section 4.1.1): pushed ahead (RFC 9126) or sealed (RFC 9101) where asked.
-import { calculatePKCECodeChallenge, pushedAuthorizationRequest } from 'oauth4webapi'
 import { LatchkeyError } from '../errors.ts'
 import { parseUrl } from '../http/origin.ts'
 import type { OAuthClient, Send } from './client.ts'
-import type { Prover } from './dpop.ts'
+import { digest, type Prover } from './dpop.ts'
+import { formRequest } from './form-request.ts'
 import type { RequestSealer } from './request-object.ts'
 import { secure } from './server.ts'
 import type { SignIn } from './sign-ins.ts'
@@ -107,7 +107,7 @@ export function createAuthorizationRequester(
       redirect_uri: redirectUri,
       scope,
       state,
-      code_challenge: await calculatePKCECodeChallenge(verifier),
+      code_challenge: await digest(verifier),
       code_challenge_method: 'S256',
       nonce,
       display: popup && 'popup',
@@ -125,11 +125,9 @@ export function createAuthorizationRequester(
   }
 
   async function pushed(send: Send, fields: URLSearchParams, prover: Prover | undefined): Promise<URLSearchParams> {
-    const reply = await send(
-      (server, described, authentication, request) =>
-        pushedAuthorizationRequest(server, described, authentication, fields, request),
-      { prover },
-    )
+    const reply = await send(formRequest('pushed_authorization_request_endpoint', { client_id: client.id }, fields), {
+      prover,
+    })
     const { request_uri } = answered(reply)
     if (typeof request_uri !== 'string') throw unavailable('answered with something else than a `request_uri`', reply)
     return new URLSearchParams({ client_id: client.id, request_uri })

@@ -1,5 +1,6 @@
 // A sign-in in the browser, from its start to the session: each is completed once, whoever asks, and however often.
-import { authorizationCodeGrantRequest, generateRandomCodeVerifier, generateRandomNonce, generateRandomState, validateAuthResponse } from 'oauth4webapi' // biome-ignore format: one line
+import { validateAuthResponse } from 'oauth4webapi'
+import { base64url } from '../crypto/bytes.ts'
 import { LatchkeyError } from '../errors.ts'
 import {
   type AuthorizationRequestOptions,
@@ -7,6 +8,7 @@ import {
   type StartOptions,
 } from './authorization-request.ts'
 import type { OAuthClient } from './client.ts'
+import { formRequest } from './form-request.ts'
 import { checkIdToken, type SignatureCheck } from './id-token.ts'
 import type { SessionGrant } from './session-grant.ts'
 import { createSignIns, type SignIn } from './sign-ins.ts'
@@ -50,15 +52,15 @@ export function createAuthorization(
     async start(redirectUri, asked) {
       const { issuer } = await client.server.metadata()
       const { popup, returnTo, maxAge } = asked
-      const state = generateRandomState() + (popup === undefined ? '' : POPUP + popup)
+      const state = random() + (popup === undefined ? '' : POPUP + popup)
       const openId = isOpenId(asked.scope ?? scope)
       const signIn: SignIn = {
         session: grant.newSession(),
-        verifier: generateRandomCodeVerifier(),
+        verifier: random(),
         issuer,
         redirectUri,
         at: Date.now(),
-        ...(openId && { nonce: generateRandomNonce() }),
+        ...(openId && { nonce: random() }),
         ...(asked.scope !== undefined && { scope: asked.scope }),
         ...(returnTo !== undefined && { returnTo }),
         ...(maxAge !== undefined && { maxAge }),
@@ -105,15 +107,9 @@ export function createAuthorization(
         if (server.issuer !== signIn.issuer)
           throw invalidCallback('The sign-in was started with another authorization server.')
         const prover = grant.prover(session)
-        const answer = validated(searchParams, state)
-        const reply = await send(
-          (_, described, authentication, request) =>
-            authorizationCodeGrantRequest(server, described, authentication, answer, redirectUri, verifier, {
-              ...request,
-              additionalParameters: grant.first,
-            }),
-          { prover },
-        )
+        const code = validated(searchParams, state)
+        const fields = { grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier }
+        const reply = await send(formRequest('token_endpoint', fields, grant.first), { prover })
         const { token, idToken, error } = readTokens({ ...reply, receivedAt: Date.now() }, reply.headers)
         if (!token) throw error
         const expected = { nonce, maxAge, required: nonce !== undefined, signature: verifyIdToken }
@@ -127,9 +123,12 @@ export function createAuthorization(
       return given(signIn)
     })
 
-    function validated(parameters: URLSearchParams, expected: string): URLSearchParams {
+    /** The authorization code. */
+    function validated(parameters: URLSearchParams, expected: string): string {
       try {
-        return validateAuthResponse(server, client.described(), parameters, expected)
+        const [code, ...others] = validateAuthResponse(server, client.described(), parameters, expected).getAll('code')
+        if (!code || others.length) throw new Error('no code')
+        return code
       } catch {
         // The server's own word, once it is sure that it is the server's.
         const error = parameters.get('error')
@@ -173,4 +172,9 @@ function tidy(state: string): void {
   for (const name of ['code', 'state', 'iss', 'session_state', 'error', 'error_description', 'error_uri'])
     url.searchParams.delete(name)
   history.replaceState(history.state, '', url)
+}
+
+/** 256 bits that nobody can guess (RFC 7636, section 7.1). */
+function random(): string {
+  return base64url(crypto.getRandomValues(new Uint8Array(32)))
 }

@@ -1,7 +1,7 @@
 // RFC 6749, section 4.4: a service that acts for itself.
-import { clientCredentialsGrantRequest } from 'oauth4webapi'
 import type { AuthStrategy, TokenSource } from '../types.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
+import { formRequest } from './form-request.ts'
 import { type RepeatableOptions, repeatableGrant } from './repeatable.ts'
 
 export interface ClientCredentialsOptions extends ClientOptions, RepeatableOptions {}
@@ -14,11 +14,7 @@ export interface ClientCredentialsOptions extends ClientOptions, RepeatableOptio
  */
 export function clientCredentials(options: ClientCredentialsOptions): AuthStrategy & TokenSource {
   const client = createOAuthClient(options)
-  return repeatableGrant(
-    client,
-    'client_credentials',
-    options,
-    (parameters) => (server, described, authentication, request) =>
-      clientCredentialsGrantRequest(server, described, authentication, parameters, request),
+  return repeatableGrant(client, 'client_credentials', options, (parameters) =>
+    formRequest('token_endpoint', { grant_type: 'client_credentials' }, parameters),
   )
 }

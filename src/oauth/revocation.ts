@@ -1,6 +1,6 @@
 // The server is told that a token is used no more (RFC 7009).
-import { revocationRequest } from 'oauth4webapi'
 import type { OAuthClient } from './client.ts'
+import { formRequest } from './form-request.ts'
 import type { SessionRecord } from './record.ts'
 
 /** Revokes what the session lives on. False when the server could not be told: signing out does not fail for that. */
@@ -12,12 +12,7 @@ export async function revoked(client: OAuthClient, { refreshToken, tokens, issue
     const server = await client.server.metadata()
     if (!server.revocation_endpoint || (issuer ?? server.issuer) !== server.issuer) return false
     const send = await client.ready()
-    const { status } = await send((server, described, authentication, request) =>
-      revocationRequest(server, described, authentication, token, {
-        ...request,
-        additionalParameters: { token_type_hint: hint },
-      }),
-    )
+    const { status } = await send(formRequest('revocation_endpoint', { token, token_type_hint: hint }))
     return status === 200
   } catch {
     return false

@@ -1,11 +1,5 @@
 // The authorization server: who it is, and where its endpoints are (OpenID Connect Discovery 1.0; RFC 8414).
-import {
-  type AuthorizationServer,
-  allowInsecureRequests,
-  customFetch,
-  discoveryRequest,
-  processDiscoveryResponse,
-} from 'oauth4webapi'
+import { type AuthorizationServer, allowInsecureRequests, customFetch } from 'oauth4webapi'
 import { CredentialError, LatchkeyError } from '../errors.ts'
 import { isLoopback, parseUrl } from '../http/origin.ts'
 import type { Fetch } from '../types.ts'
@@ -92,8 +86,9 @@ export const REQUEST_TIMEOUT = 10_000
 
 async function discover(identifier: string, fetch: Fetch): Promise<AuthorizationServer> {
   const issuer = parseUrl(identifier, 'issuer')
-  for (const algorithm of ['oidc', 'oauth2'] as const) {
-    const response = await discoveryRequest(issuer, { ...through(fetch), algorithm })
+  for (const url of placesOf(issuer)) {
+    const headers = { accept: 'application/json' }
+    const response = await fetch(url, { headers, redirect: 'manual', signal: AbortSignal.timeout(REQUEST_TIMEOUT) })
     if (response.status === 404 || response.status === 400) continue
     if (response.status !== 200) throw unavailable('gave no metadata', response)
     const metadata = await read(issuer, response)
@@ -129,11 +124,18 @@ export function through(
 async function read(issuer: URL, response: Response): Promise<AuthorizationServer> {
   // A login page of the network in between is a server that cannot be reached, not a wrong issuer.
   if (!/json/.test(response.headers.get('content-type') ?? '')) throw unavailable('gave no metadata', response)
-  try {
-    return await processDiscoveryResponse(issuer, response)
-  } catch {
-    throw invalidIssuer(`What ${issuer.origin} says of itself is no metadata of \`issuer\`, or names another one.`)
-  }
+  const metadata = await response.json().catch(() => undefined)
+  if (typeof metadata?.issuer !== 'string')
+    throw invalidIssuer(`What ${issuer.origin} says of itself is no metadata: it has no \`issuer\`.`)
+  return metadata
+}
+
+/** OpenID Connect Discovery, section 4: behind the path of the issuer; RFC 8414, section 3.1: before it. */
+function placesOf({ origin, pathname }: URL): string[] {
+  const path = pathname.replace(/\/$/, '')
+  return [`${path}/.well-known/openid-configuration`, `/.well-known/oauth-authorization-server${path}`].map(
+    (place) => origin + place,
+  )
 }
 
 /** What came in clear text may name no other origin: whoever can change it must not get the credentials. */

@@ -1,9 +1,9 @@
 // A grant that somebody took part in: what it was given is kept as a session, renewed by all who share the store, and ended.
-import { refreshTokenGrantRequest } from 'oauth4webapi'
 import { LatchkeyError, type OAuthError } from '../errors.ts'
 import type { AccessToken, AuthStrategy, CredentialStore, TokenSource } from '../types.ts'
 import type { OAuthClient, Reply } from './client.ts'
 import { bound, createProver, keyId, keyIn, type Nonces, type Prover } from './dpop.ts'
+import { formRequest } from './form-request.ts'
 import { keepFresh } from './keep-fresh.ts'
 import type { Login, SessionGrantOptions, TokenWish } from './login.ts'
 import { claimsOf, type Obtained, type SessionRecord, settled } from './record.ts'
@@ -95,11 +95,7 @@ export function sessionGrant(
         const prover = grant.prover(session)
         if (nonce) prover?.learn(endpoint, new Headers({ 'dpop-nonce': nonce }))
         return send(
-          (server, described, authentication, request) =>
-            refreshTokenGrantRequest(server, described, authentication, refreshToken, {
-              ...request,
-              additionalParameters: parameters,
-            }),
+          formRequest('token_endpoint', { grant_type: 'refresh_token', refresh_token: refreshToken }, parameters),
           { prover, timeout },
         )
       }

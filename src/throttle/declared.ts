@@ -3,7 +3,7 @@ export type Limit = { readonly requests: number; readonly per: number } | { read
 
 /** Keeps what was declared: no time of that length sees more departures. All instants are readings of `performance.now()`. */
 export interface Declared {
-  /** When a call of this cost may leave. */
+  /** When a call of this cost may leave; Infinity where it never fits. */
   freeAt(cost: number): number
   depart(now: number, cost: number): void
   /** The departures that count, and to go on from there; instants moved by `offset`. */
@@ -17,15 +17,17 @@ export function createDeclared(limits: readonly Limit[]): Declared {
     freeAt(cost) {
       let at = 0
       for (const { requests, per, left, next } of rates) {
+        if (cost > requests) return Number.POSITIVE_INFINITY
+        if (!cost) continue
         // The departure that this one replaces, so many before.
-        const replaced = left[(next + Math.min(cost, requests) - 1) % requests]
+        const replaced = left[(next + Math.ceil(cost) - 1) % requests]
         if (replaced !== undefined) at = Math.max(at, replaced + per)
       }
       return at
     },
     depart(now, cost) {
       for (const rate of rates)
-        for (let i = Math.min(cost, rate.requests); i > 0; i--) {
+        for (let i = cost; i > 0; i--) {
           rate.left[rate.next] = now
           rate.next = (rate.next + 1) % rate.requests
         }

@@ -1,3 +1,4 @@
+import { wholeWait } from '../retry/hint.ts'
 import type { QuotaReading } from './header-fields.ts'
 
 // What is left of each quota, by the answers' own words. All instants are readings of `performance.now()`.
@@ -6,6 +7,8 @@ import type { QuotaReading } from './header-fields.ts'
 const ROUNDING = 1000
 // For quotas that do not say when there will be more.
 const SOON = 1000
+// Servers that name a quota anew with each answer must not make a scope grow.
+const MOST_QUOTAS = 100
 
 export interface Quota {
   reading: QuotaReading
@@ -35,13 +38,15 @@ export function createLedger(): Ledger {
 
   function read(readings: readonly QuotaReading[], leftAt: number, now: number): void {
     for (const reading of readings) {
-      const { remaining, resetAfter = reading.window ?? SOON } = reading
-      if (remaining === undefined) continue
+      const { remaining = -1, resetAfter: told = reading.window } = reading
+      if (!(remaining >= 0)) continue
+      const resetAfter = wholeWait((told as number) >= 0 ? told : SOON) as number
       const name = `${reading.policy} ${reading.partition ?? ''} ${reading.unit}`
       const known = quotas.get(name)
       const resetAt = now + resetAfter
       const toldBy = Math.max(leftAt, known?.toldBy ?? 0)
       if (!known || leftAt >= known.resetAt || (leftAt >= toldBy && resetAt > known.resetAt + ROUNDING)) {
+        if (!known && quotas.size >= MOST_QUOTAS) forget(now)
         quotas.set(name, { reading, remaining, resetAt, since: known ? Math.min(known.resetAt, leftAt) : 0, toldBy })
       } else if (remaining <= known.remaining && leftAt >= known.since) {
         known.reading = reading
@@ -51,6 +56,11 @@ export function createLedger(): Ledger {
         known.resetAt = rounded ? Math.min(known.resetAt, resetAt) : resetAt
       }
     }
+  }
+
+  /** Never one that is used up: it would be open early. */
+  function forget(now: number): void {
+    for (const [name, { remaining, resetAt }] of quotas) if (remaining > 0 || now >= resetAt) quotas.delete(name)
   }
 
   function spend(cost: number): void {

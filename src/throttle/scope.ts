@@ -89,7 +89,19 @@ export function spread({ pace, trip }: Scope): number {
 export function land(scope: Scope, flight: Flight): void {
   if (!scope.flights.delete(flight)) return
   if (flight.round === scope.round) scope.air--
-  scope.inFlight -= flight.cost
+  // What is not whole leaves a rest.
+  scope.inFlight = scope.flights.size ? scope.inFlight - flight.cost : 0
+}
+
+/** Nothing is under way, and nothing holds calls back: one that is closed would open early. */
+export function forgettable({ flights, queue, gate, ledger, declared }: Scope, now: number): boolean {
+  return (
+    !flights.size &&
+    !queue.length &&
+    gate.until <= now &&
+    !ledger.short(now, 0, 1) &&
+    !declared.save(now, 0).flat().length
+  )
 }
 
 export function forgetLost(scope: Scope, now: number): void {

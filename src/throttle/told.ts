@@ -1,6 +1,5 @@
-import { RateLimitError } from '../errors.ts'
-import type { LimitedCall, LimitState } from '../types.ts'
-import type { Limit } from './declared.ts'
+import { LatchkeyError, RateLimitError } from '../errors.ts'
+import type { LimitedCall } from '../types.ts'
 import type { Hold, Scope } from './scope.ts'
 
 /** The refusal of a call that would wait longer than its caller accepts; `since` is the `heldTime` of its arrival. */
@@ -10,10 +9,15 @@ export function tooLong(
   held: Hold,
   since: number,
   maxQueue: number,
-): RateLimitError | undefined {
+): LatchkeyError | undefined {
   const now = performance.now()
   const { gate, queue } = scope
   const { reason, duration } = held
+  if (reason === 'declared' && !Number.isFinite(duration))
+    return new LatchkeyError(
+      'invalid_option',
+      `Not sent: \`cost\` is ${call.cost}, more than \`limits\` ever allow at once. Give it a lower cost, or declare the limit as it is.`,
+    )
   const wait = Number.isFinite(duration) ? duration : 0
   if (reason !== 'queue') noteHeld(scope, wait > 0, now)
   // Who waits behind others waits for the limit that holds the first of them; for a free place anybody waits as long as it takes.
@@ -48,51 +52,4 @@ export function heldTime({ heldFor, heldAt }: Scope, now: number): number {
 export function noteHeld(scope: Scope, held: boolean, now: number): void {
   scope.heldFor = heldTime(scope, now)
   scope.heldAt = held ? now : 0
-}
-
-/** One state for each policy of a scope; one without a policy where none is known. */
-export function statesOf(name: string, scope: Scope, limits: readonly Limit[]): LimitState[] {
-  const now = performance.now()
-  const instant = (at: number) => Date.now() + at - now
-  const { gate, ledger, pace, flights, queue } = scope
-  const state = {
-    scope: name,
-    inFlight: flights.size,
-    waiting: queue.length,
-    ...(gate.until > now && { retryAt: instant(gate.until) }),
-  }
-  const states: LimitState[] = [...ledger.quotas.values()].map(({ reading, remaining, resetAt }) => {
-    const { policy, partition, unit, limit, source } = reading
-    return {
-      ...state,
-      policy,
-      ...(partition !== undefined && { partition }),
-      unit,
-      ...(limit !== undefined && { limit }),
-      remaining: Math.max(0, remaining),
-      resetAt: instant(resetAt),
-      source,
-    }
-  })
-  if (Number.isFinite(pace.limit))
-    states.push({
-      ...state,
-      policy: 'learned',
-      unit: 'requests',
-      limit: pace.limit,
-      remaining: pace.left,
-      resetAt: instant(pace.opensAt),
-      window: pace.window,
-      source: 'learned',
-    })
-  for (const limit of limits)
-    states.push({
-      ...state,
-      policy: 'declared',
-      ...('per' in limit
-        ? { unit: 'requests', limit: limit.requests, window: limit.per }
-        : { unit: 'concurrent-requests', limit: limit.concurrent }),
-      source: 'declared',
-    })
-  return states.length ? states : [state]
 }

@@ -3,7 +3,11 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { apiKey, createClient } from '../../src/index.ts'
+import { createDeclared } from '../../src/throttle/declared.ts'
+import { createQueue } from '../../src/throttle/queue.ts'
 import { redisLimiter } from '../../src/throttle/redis/redis.ts'
+import { load, save } from '../../src/throttle/redis/saved.ts'
+import { createScope } from '../../src/throttle/scope.ts'
 import { api, limited, type Script } from '../servers/api.ts'
 import { type RedisServer, redisServer } from '../servers/redis.ts'
 
@@ -32,9 +36,9 @@ function window(limit: number, length: number): Script {
   }
 }
 
-async function member(origin: string, calls: number, timeout = 10_000): Promise<ChildProcess> {
+async function member(origin: string, calls: number, timeout = 10_000, concurrent = 0): Promise<ChildProcess> {
   const program = fileURLToPath(new URL('fleet.program.ts', import.meta.url))
-  const child = fork(program, [origin, redis.url, `${calls}`, `${timeout}`])
+  const child = fork(program, [origin, redis.url, `${calls}`, `${timeout}`, `${concurrent}`])
   await once(child, 'message')
   return child
 }
@@ -183,4 +187,37 @@ it('two sets of credentials under one identity are refused, before anything is s
   expect(seen).toHaveLength(2)
   for (const wrong of [{ client: {} }, { identity: '' }, { timeout: 0 }])
     await expect(other(url, wrong as never)).rejects.toMatchObject({ code: 'invalid_option' })
+})
+
+it('T11 the calls of a process that died count for some beats only, those of one that lives as long as they take', async () => {
+  const { url, seen } = await api(async (_, index) => {
+    // The first one hangs until its process is gone, the second takes longer than the dead count.
+    await new Promise((resolve) => setTimeout(resolve, index === 0 ? 60_000 : index === 1 ? 6000 : 0))
+    return {}
+  })
+  const more = { limits: [{ concurrent: 1 }] } as const
+  const child = await member(url, 1, 60_000, 1)
+  child.send('go')
+  while (!seen.length) await new Promise((resolve) => setTimeout(resolve, 10))
+  const [second, third] = [await other(url, more), await other(url, more)]
+  child.kill('SIGKILL')
+  const slow = second.get('')
+  while (seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+  expect(seen[1]!.at - seen[0]!.at).toBeLessThan(9000)
+  const last = third.get('')
+  await Promise.all([slow, last])
+  expect(seen[2]!.at - seen[1]!.at).toBeGreaterThanOrEqual(6000)
+})
+
+it('T8 what one process was told, another reads by its own clock', () => {
+  const made = () => createScope(createQueue(), createDeclared([]), 16)
+  const [one, two] = [made(), made()]
+  const reading = { policy: 'd', unit: 'requests', limit: 9, remaining: 0, resetAfter: 1000, source: 'own' }
+  const now = performance.now()
+  one.ledger.read([reading], now, now)
+  // As if the other had started an hour later.
+  load(save(one, 0, 'one', {}), two, 3_600_000, 'two')
+  const [quota] = two.ledger.quotas.values()
+  expect(quota?.toldBy).toBeCloseTo(now - 3_600_000, 0)
+  expect(quota?.resetAt).toBeCloseTo(now - 3_600_000 + 1000, 0)
 })

@@ -3,7 +3,7 @@ import { createClient as connect } from 'redis'
 import { apiKey, type ClientEvent, createClient } from '../../dist/index.js'
 import { redisLimiter } from '../../dist/throttle/redis/redis.js'
 
-const [origin = '', redisUrl = '', calls = '', timeout = '10000'] = process.argv.slice(2)
+const [origin = '', redisUrl = '', calls = '', timeout = '10000', concurrent = '0'] = process.argv.slice(2)
 const client = connect({ url: redisUrl, socket: { reconnectStrategy: 50 } })
 client.on('error', () => {})
 await client.connect()
@@ -12,7 +12,11 @@ const api = createClient({
   baseUrl: origin,
   auth: apiKey({ name: 'X-API-Key', value: 'the key of the fleet' }),
   timeout: Number(timeout),
-  limiter: redisLimiter({ client, identity: 'fleet' }),
+  limiter: redisLimiter({
+    client,
+    identity: 'fleet',
+    ...(concurrent !== '0' && { limits: [{ concurrent: Number(concurrent) }] }),
+  }),
   onEvent: (event: ClientEvent) => {
     if (event.type === 'response' && event.status === 429) refused++
   },

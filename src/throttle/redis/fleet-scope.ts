@@ -1,6 +1,6 @@
 import type { Scope } from '../scope.ts'
 import type { Cell } from './cell.ts'
-import { counted, load, type Members, save } from './saved.ts'
+import { BEAT, counted, load, type Members, save } from './saved.ts'
 
 // After so many writes of others in between, a process goes on with what it knows.
 const MOST_CONFLICTS = 8
@@ -36,6 +36,7 @@ export function createFleetScope(
   let away = false
   /** Steps were taken that nobody else knows of. */
   let untold = false
+  let beating = false
   return { step }
 
   function step<T>(task: () => T, undo = () => {}): Promise<T> {
@@ -63,6 +64,17 @@ export function createFleetScope(
       for (const { done } of steps) done()
     }
     busy = false
+    if (beating || !scope.flights.size) return
+    beating = true
+    after(BEAT, signOfLife)
+  }
+
+  /** Others count our calls in flight only as long as we live. */
+  function signOfLife(): void {
+    beating = false
+    if (!scope.flights.size) return
+    untold = true
+    void step(() => {})
   }
 
   /** False where the steps are not taken yet. */
@@ -77,8 +89,8 @@ export function createFleetScope(
         const before = save(scope, offset, me, others)
         for (const { run } of steps) run()
         taken = true
-        const after = save(scope, offset, me, others)
-        const newest = await swap(after === before && !untold ? '' : after)
+        const next = save(scope, offset, me, others)
+        const newest = await swap(next === before && !untold ? '' : next)
         if (newest === undefined) {
           untold = false
           return true
@@ -100,7 +112,7 @@ export function createFleetScope(
   }
 
   function later(pause: number): void {
-    const timer: unknown = setTimeout(async () => {
+    after(pause, async () => {
       try {
         await look()
         away = false
@@ -110,9 +122,7 @@ export function createFleetScope(
       } catch {
         later(Math.min(LONGEST_PAUSE, pause * 2))
       }
-    }, pause)
-    // No process must live for this.
-    if (typeof timer === 'object') (timer as { unref?(): void }).unref?.()
+    })
   }
 
   async function look(): Promise<void> {
@@ -136,4 +146,10 @@ export function createFleetScope(
     version = swapped.version
     return swapped.newest
   }
+}
+
+/** No process must live for this. */
+function after(pause: number, task: () => void): void {
+  const timer: unknown = setTimeout(task, pause)
+  if (typeof timer === 'object') (timer as { unref?(): void }).unref?.()
 }

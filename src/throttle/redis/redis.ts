@@ -3,9 +3,11 @@ import { createMac, digest } from '../../crypto/hash.ts'
 import { LatchkeyError } from '../../errors.ts'
 import { reveal, type Secret } from '../../secret.ts'
 import type { LimitedCall, Limiter, RedisClient, WaitReason } from '../../types.ts'
-import { createScopes, type LimiterOptions } from '../limiter.ts'
+import type { LimiterOptions } from '../limiter.ts'
 import type { Waiter } from '../queue.ts'
 import type { Flight, Hold, Scope } from '../scope.ts'
+import { createScopes } from '../scopes.ts'
+import { limitsOf } from '../states.ts'
 import { heldTime } from '../told.ts'
 import { createCell } from './cell.ts'
 import { createFleetScope, type FleetScope } from './fleet-scope.ts'
@@ -74,7 +76,7 @@ export function redisLimiter(options: RedisLimiterOptions): Limiter {
         await fleet.step(settle)
       }
     },
-    limits: () => scopes.limits(),
+    limits: () => limitsOf(scopes),
   }
 
   /** Who only listens must not be able to break a request. */

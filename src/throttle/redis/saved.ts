@@ -5,8 +5,10 @@ import type { Scope } from '../scope.ts'
 
 // A scope as text: what several processes know together. Queue and flights stay with each of them.
 
-// A call without a timeout counts no longer than this, in milliseconds, when its process says no more.
-const LONGEST_FLIGHT = 300_000
+/** Milliseconds from one sign of life to the next of a process that has calls in flight. */
+export const BEAT = 1000
+// After so many without one it is dead, and nobody counts its calls any longer.
+const MISSED = 3
 
 /** The calls that one process has in flight. */
 interface Member {
@@ -37,7 +39,7 @@ export function save(scope: Scope, offset: number, me: string, others: Members):
     air: countOf(scope, round),
     flights: flights.size,
     cost: costOf(scope),
-    endsAt: lastOf(scope) + offset,
+    endsAt: aliveUntil(scope, offset),
   }
   const saved: Saved = {
     gate: { ...gate, until: gate.until + offset },
@@ -77,9 +79,11 @@ export function counted(scope: Scope, offset: number, others: Members): Members 
   return Object.fromEntries(alive)
 }
 
-function lastOf({ flights }: Scope): number {
+/** The same until the next beat, so that a look changes nothing. */
+function aliveUntil({ flights }: Scope, offset: number): number {
   const last = Math.max(0, ...[...flights].map(({ endsAt }) => endsAt + 1000))
-  return Math.min(last, performance.now() + LONGEST_FLIGHT)
+  const beats = Math.floor((performance.now() + offset) / BEAT)
+  return Math.min(last + offset, (beats + 1 + MISSED) * BEAT)
 }
 
 function countOf({ flights }: Scope, round: number): number {
@@ -91,7 +95,8 @@ function costOf({ flights }: Scope): number {
 }
 
 function moved(quota: Quota, offset: number): Quota {
-  return { ...quota, resetAt: quota.resetAt + offset, since: quota.since + offset }
+  const { resetAt, since, toldBy } = quota
+  return { ...quota, resetAt: resetAt + offset, since: since + offset, toldBy: toldBy + offset }
 }
 
 function rounded(value: number): number | null {

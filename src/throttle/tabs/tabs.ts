@@ -2,10 +2,10 @@ import { base64url, utf8 } from '../../crypto/bytes.ts'
 import { LatchkeyError } from '../../errors.ts'
 import { sleep } from '../../timing.ts'
 import type { LimitedCall, Limiter } from '../../types.ts'
-import { createScopes } from '../limiter.ts'
+import { createSharedScopes, type LimiterOptions } from '../limiter.ts'
 import type { Scope } from '../scope.ts'
 import type { Lesson } from '../share.ts'
-import type { LimiterOptions } from '../steps.ts'
+import { limitsOf } from '../states.ts'
 
 export interface TabLimiterOptions extends Omit<LimiterOptions, 'share'> {
   /** Whose credentials these are, the same in every tab that uses them: a name that is no secret. */
@@ -34,7 +34,7 @@ export function tabLimiter(options: TabLimiterOptions): Limiter {
   const known = new Map<string, { readonly name: string; readonly hash: string }>()
   let heard: (scope: string, lesson: Lesson) => void = () => {}
 
-  const scopes = createScopes({
+  const scopes = createSharedScopes({
     ...options,
     share: {
       tell(name, lesson) {
@@ -64,7 +64,7 @@ export function tabLimiter(options: TabLimiterOptions): Limiter {
       const scope = scopes.scopeOf(call.scope)
       return scopes.run(call, () => (probing(scope) ? alone(hash, scope, call, send) : send()))
     },
-    limits: () => scopes.limits(),
+    limits: () => limitsOf(scopes),
   }
 
   /** The first call of a scope: what others learned may have been heard before, or is told now. */
@@ -72,6 +72,7 @@ export function tabLimiter(options: TabLimiterOptions): Limiter {
     const text = `${identity}\0${name.replaceAll(/ #\d+(?= |$)/g, '')}`
     const digest = await crypto.subtle.digest('SHA-256', utf8(`latchkey limits\0${text}`))
     const hash = base64url(new Uint8Array(digest))
+    if (known.size >= MOST_LESSONS) known.delete(known.keys().next().value as string)
     known.set(name, { name, hash })
     const lesson = lessons.get(hash)
     if (lesson) heard(name, lesson)

@@ -1,0 +1,46 @@
+import { expect, it, vi } from 'vitest'
+import { createFetch } from '../../src/fetch.ts'
+import { readQuota } from '../../src/throttle/header-fields.ts'
+import { readQuotaAtSight } from '../../src/throttle/quota-at-sight.ts'
+import { serve } from '../servers/raw.ts'
+import { fixtures, NOW } from '../throttle/fixtures.ts'
+
+// A page that was open while its site was published anew finds no part it has not loaded yet.
+
+function without(part: string): void {
+  vi.resetModules()
+  vi.doMock(part, () => {
+    throw new Error('gone')
+  })
+}
+
+it('a redirect that cannot be followed is refused, and says why', async () => {
+  without('../../src/http/next-hop.ts')
+  const { createFetch } = await import('../../src/fetch.ts')
+  const origin = await serve(() => ({ status: 302, headers: { location: '/b' } }))
+  const error = await createFetch({ baseUrl: origin })('/a').catch((error) => error)
+  expect(error).toMatchObject({ code: 'redirect_refused', message: expect.stringMatching(/could not be loaded/) })
+})
+
+it('T9 a quota that cannot be read holds nothing up, and a refusal still closes the gate', async () => {
+  without('../../src/throttle/header-fields.ts')
+  const { createScopes } = await import('../../src/throttle/scopes.ts')
+  const headers = { 'x-ratelimit-remaining': '0', 'x-ratelimit-limit': '10', 'retry-after': '1' }
+  let count = 0
+  const origin = await serve(() => ({ status: count++ === 1 ? 429 : 200, headers }))
+  const fetch = createFetch({ baseUrl: origin, limiter: createScopes({}) })
+  expect((await fetch('/a')).status).toBe(200)
+  const began = performance.now()
+  expect((await fetch('/a')).status).toBe(200)
+  expect(performance.now() - began).toBeGreaterThanOrEqual(1000)
+  expect(count).toBe(3)
+})
+
+it('T9 whatever says something of a quota is seen', async () => {
+  vi.doUnmock('../../src/throttle/header-fields.ts')
+  for (const { family, status = 200, headers, body = '' } of fixtures) {
+    const given = [new Headers(headers), status, NOW, async () => body] as const
+    const seen = await readQuotaAtSight(...given)
+    if (family === 'core') expect(seen).toEqual(await readQuota(...given))
+  }
+})
