@@ -23,7 +23,12 @@ const KINDS: Record<string, (as: OpenIdProvider, fetch: Transport) => Login & { 
   deviceCode: (as, fetch) =>
     deviceCode({ issuer: as.issuer, clientId: 'tv', scope: 'openid', fetch: fetch as never, prompt: ({ userCode }) => void as.approve(userCode).catch(() => {}) }),
   ciba(as, fetch) {
+    as.provider.setMaxListeners(0)
+    // What the user decides is saved too.
+    const asked = new Set<string>()
     as.provider.on('backchannel_authentication_request.saved', async ({ jti, accountId }) => {
+      if (asked.has(jti)) return
+      asked.add(jti)
       const grant = new as.provider.Grant({ accountId, clientId: 'bank' })
       grant.addOIDCScope('openid')
       await grant.save()
@@ -79,6 +84,38 @@ describe.each(Object.keys(KINDS))('a sign-in by %s', (kind) => {
     expect(visit).not.toHaveBeenCalled()
     expect(approve).not.toHaveBeenCalled()
     expect(as.posts('/token')).toEqual([])
+  })
+
+  it('B21 aborted at any moment either signs in or not, with nothing between', async () => {
+    const as = await openIdProvider()
+    const whole = performance.now()
+    await login(as, quick).signIn({ signal: new AbortController().signal })
+    const duration = performance.now() - whole
+    const outcomes = await Promise.all(
+      Array.from({ length: 12 }, async (_, round) => {
+        const got: string[] = []
+        const auth = login(as, async (input, init) => {
+          const response = await quick(input, init)
+          if (input.endsWith('/token') && response.ok) got.push((await response.clone().json()).access_token)
+          return response
+        })
+        const control = new AbortController()
+        setTimeout(() => control.abort('enough'), (duration * 3 * round) / 12)
+        const outcome = await auth.signIn({ signal: control.signal }).then(
+          () => 'in',
+          (reason) => reason,
+        )
+        expect(['in', 'enough']).toContain(outcome)
+        await vi.waitFor(async () => expect(await auth.signedIn()).toBe(outcome === 'in'), { timeout: 5000 })
+        if (outcome === 'in') expect(await as.isActive(textOf(await auth.token(given())))).toBe(true)
+        else
+          await vi.waitFor(async () => expect(await Promise.all(got.map(as.isActive))).not.toContain(true), {
+            timeout: 5000,
+          })
+        return outcome
+      }),
+    )
+    expect(outcomes).toContain('enough')
   })
 })
 
