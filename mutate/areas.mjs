@@ -29,7 +29,7 @@ export const areas = {
   session: {
     files: ['session', 'spend', 'journal', 'record', 'renewal'].map((name) => `src/oauth/${name}.ts`),
     tests: [
-      'test/oauth/{record,journal,renewal}.test.ts',
+      'test/oauth/{record,journal,renewal,spend}.test.ts',
       'test/oauth/{session,session-secrets,session-dpop,client-credentials,keep-fresh,challenges,protected-resource}.test.ts',
       'test/oauth/assertions.test.ts',
     ],
@@ -58,8 +58,8 @@ export const areas = {
   throttle: {
     files: ['src/throttle/*.ts'],
     tests: [
-      'test/throttle/{batch,header-fields,ledger,limiter,limits}.test.ts',
-      'test/throttle/{pace,queue,breaker,declared}.test.ts',
+      'test/throttle/{declared,queue,breaker,pace,ledger,rate-limit-of,header-fields,limiter}.test.ts',
+      'test/throttle/{scopes,attack,limits,batch}.test.ts',
       ...flows('throttle'),
     ],
   },

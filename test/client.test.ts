@@ -186,17 +186,17 @@ describe("ky's face", () => {
       if (request.url === '/json') return { headers: { 'content-type': 'application/json' }, body: '{}' }
       if (request.url === '/body') return void response.write('{')
     })
-    const client = createClient({ baseUrl: url, auth: auth(), retry: { limit: 1, delay: () => 1 }, timeout: 300 })
-    const fails = (path: string) =>
+    const client = createClient({ baseUrl: url, auth: auth(), retry: { limit: 1, delay: () => 1 } })
+    const fails = (path: string, options = {}) =>
       client
-        .get(path)
+        .get(path, options)
         .json()
         .catch((error) => error)
     expect(await fails('404')).toMatchObject({ name: 'HTTPError', data: { a: 1 } })
     expect(await fails('404')).toBeInstanceOf(HTTPError)
     expect(await fails('drop')).toBeInstanceOf(NetworkError)
-    expect(await fails('hang')).toBeInstanceOf(TimeoutError)
-    expect(await fails('body')).toBeInstanceOf(TimeoutError)
+    expect(await fails('hang', { timeout: 60 })).toBeInstanceOf(TimeoutError)
+    expect(await fails('body', { timeout: 60 })).toBeInstanceOf(TimeoutError)
     await expect(client.get('hang', { timeout: false, totalTimeout: 60 })).rejects.toBeInstanceOf(TimeoutError)
     const schema = {
       '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [{ message: 'no' }] }) },

@@ -1,7 +1,7 @@
 import type { Bytes } from '../types.ts'
 import { concat, fromBase64, fromHex } from './bytes.ts'
 
-// Private keys as files hold them (RFC 7468), brought into the one form that Web Crypto reads: PKCS #8 (RFC 5958).
+// Keys as files hold them (RFC 7468), private ones brought into the one form that Web Crypto reads: PKCS #8 (RFC 5958).
 
 const OID = {
   rsa: '06092a864886f70d0101010500',
@@ -16,16 +16,28 @@ export type Curve = Exclude<keyof typeof OID, 'rsa'>
  * A text says what stands in its place. Line breaks may be written `\n`, as environment variables often have them.
  */
 export function pkcs8(pem: string, curve?: Curve): Bytes | string {
-  const text = pem.replaceAll('\\n', '\n')
-  const [, label = '', content = ''] = /-----BEGIN ([A-Z0-9 ]+)-----([\s\S]+?)-----END \1-----/.exec(text) ?? []
-  const bytes = fromBase64(content.replaceAll(/\s/g, ''))
-  if (!label) return 'no PEM'
-  if (label === 'ENCRYPTED PRIVATE KEY' || content.includes('ENCRYPTED')) return 'an encrypted key: decrypt it first, `openssl pkcs8 -topk8 -nocrypt`' // biome-ignore format: one line
-  if (!bytes?.length) return `a ${label} that does not decode`
+  const { label, bytes } = decoded(pem)
+  if (!bytes) return label
   if (label === 'PRIVATE KEY') return bytes
   if (label === 'RSA PRIVATE KEY') return wrapped(OID.rsa, bytes)
   if (label === 'EC PRIVATE KEY' && curve) return wrapped(OID[curve], bytes)
   return `a ${label}`
+}
+
+/** The bytes of a public key (SubjectPublicKeyInfo), or what stands in its place. */
+export function spki(pem: string): Bytes | string {
+  const { label, bytes } = decoded(pem)
+  return bytes && label !== 'PUBLIC KEY' ? `a ${label}` : (bytes ?? label)
+}
+
+/** Without bytes, the label says what is wrong. */
+function decoded(pem: string): { label: string; bytes?: Bytes } {
+  const text = pem.replaceAll('\\n', '\n')
+  const [, label, content = ''] = /-----BEGIN ([A-Z0-9 ]+)-----([\s\S]+?)-----END \1-----/.exec(text) ?? []
+  if (!label) return { label: 'no PEM' }
+  if (label === 'ENCRYPTED PRIVATE KEY' || content.includes('ENCRYPTED')) return { label: 'an encrypted key: decrypt it first, `openssl pkcs8 -topk8 -nocrypt`' } // biome-ignore format: one line
+  const bytes = fromBase64(content.replaceAll(/\s/g, ''))
+  return bytes?.length ? { label, bytes } : { label: `a ${label} that does not decode` }
 }
 
 /** PrivateKeyInfo: the version, the algorithm, and the key in a form of its own. */

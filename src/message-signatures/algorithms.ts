@@ -1,6 +1,7 @@
 import { notEmpty } from '../credential.ts'
 import { fromBase64, fromHex, utf8 } from '../crypto/bytes.ts'
-import { CredentialError, LatchkeyError } from '../errors.ts'
+import { importKey as imported, type KeyParameters, type KeySource } from '../crypto/key.ts'
+import { CredentialError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import { reveal } from '../secret.ts'
 import type { Bytes } from '../types.ts'
@@ -20,16 +21,9 @@ export type SignatureKey = CryptoKey | JsonWebKey | string | Secret<string> | Ui
 
 export type SecretEncoding = 'utf8' | 'base64' | 'hex'
 
-interface Parameters {
-  readonly name: string
-  readonly hash?: string
-  readonly namedCurve?: string
-  readonly saltLength?: number
-}
-
 const SHA_256 = 'SHA-256'
 // Section 3.3: to import a key and to use it, Web Crypto picks what it needs of these.
-const ALGORITHMS: Readonly<Record<SignatureAlgorithm, Parameters>> = {
+const ALGORITHMS: Readonly<Record<SignatureAlgorithm, KeyParameters>> = {
   'hmac-sha256': { name: 'HMAC', hash: SHA_256 },
   'rsa-pss-sha512': { name: 'RSA-PSS', hash: 'SHA-512', saltLength: 64 },
   'rsa-v1_5-sha256': { name: 'RSASSA-PKCS1-v1_5', hash: SHA_256 },
@@ -63,19 +57,12 @@ export async function importKey(
   encoding?: SecretEncoding,
 ): Promise<CryptoKey> {
   const parameters = ALGORITHMS[algorithm]
-  const key = reveal(given as string | Secret<string>) as Exclude<SignatureKey, Secret<string>>
-  try {
-    const done = await imported(key, parameters, usage, encoding)
-    if (fits(done, parameters, usage)) return done
-  } catch (error) {
-    if (error instanceof LatchkeyError) throw error
-    if ((error as Error)?.name === 'NotSupportedError')
-      throw new CredentialError('runtime_unsupported', `Web Crypto of this runtime does not know ${algorithm}.`)
-  }
-  throw new CredentialError(
-    'credential_invalid',
-    `\`key\` is none to ${usage} with ${algorithm}: give a CryptoKey for that, a JWK, PEM (BEGIN PRIVATE KEY, BEGIN PUBLIC KEY), or the secret.`,
-  )
+  const key = reveal(given as string | Secret<string>) as KeySource
+  const secret = parameters.name === 'HMAC' && typeof key === 'string'
+  return imported(secret ? secretOf(key, encoding) : key, algorithm, parameters, usage, (why) => {
+    const message = `\`key\` is none to ${usage} with ${algorithm}, ${why}: give a CryptoKey for that, a JWK, PEM (BEGIN PRIVATE KEY, BEGIN PUBLIC KEY), or the secret.`
+    return new CredentialError('credential_invalid', message)
+  })
 }
 
 export async function sign(algorithm: SignatureAlgorithm, key: CryptoKey, base: string): Promise<Bytes> {
@@ -91,46 +78,10 @@ export async function verify(
   return crypto.subtle.verify(ALGORITHMS[algorithm], key, signature, utf8(base))
 }
 
-async function imported(
-  key: CryptoKey | JsonWebKey | string | Uint8Array,
-  parameters: Parameters,
-  usage: 'sign' | 'verify',
-  encoding: SecretEncoding | undefined,
-): Promise<CryptoKey> {
-  const { subtle } = crypto
-  if (key instanceof CryptoKey) return key
-  if (typeof key === 'object' && 'kty' in key) {
-    const { kty, crv, x, y, n, e, k, d, p, q, dp, dq, qi } = key
-    // What else a JWK says, e.g. `alg` in the words of JOSE, runtimes judge in different ways.
-    const jwk = { kty, crv, x, y, n, e, k, ...(usage === 'sign' && { d, p, q, dp, dq, qi }) }
-    const defined = Object.fromEntries(Object.entries(jwk).filter(([, value]) => value !== undefined))
-    return subtle.importKey('jwk', defined as JsonWebKey, parameters, false, [usage])
-  }
-  if (parameters.name === 'HMAC') {
-    const bytes = key instanceof Uint8Array ? new Uint8Array(key) : secretOf(key as string, encoding)
-    return subtle.importKey('raw', bytes, parameters, false, [usage])
-  }
-  const [label, format] = usage === 'sign' ? (['PRIVATE', 'pkcs8'] as const) : (['PUBLIC', 'spki'] as const)
-  const pem = new RegExp(`^-----BEGIN ${label} KEY-----([\\w+/=\\s]+)-----END ${label} KEY-----$`).exec(
-    String(key).trim(),
-  )
-  return subtle.importKey(format, fromBase64(pem?.[1]?.replace(/\s/g, '') ?? '') as Bytes, parameters, false, [usage])
-}
-
 function secretOf(text: string, encoding: SecretEncoding = 'utf8'): Bytes {
   const decode = { utf8, base64: fromBase64, hex: fromHex }[encoding]
   const bytes = decode?.(notEmpty(text, 'key'))
   if (!bytes)
     throw new CredentialError('credential_invalid', `\`key\` is not ${encoding}. Is \`secretEncoding\` right?`)
   return bytes
-}
-
-function fits(key: CryptoKey, { name, hash, namedCurve }: Parameters, usage: KeyUsage): boolean {
-  const own = key.algorithm as { name: string; hash?: { name: string }; namedCurve?: string }
-  return (
-    own.name === name &&
-    key.usages.includes(usage) &&
-    own.namedCurve === namedCurve &&
-    (own.hash === undefined || own.hash.name === hash)
-  )
 }

@@ -1,6 +1,8 @@
 // JWTs that the client signs (RFC 7515, RFC 7519): to prove itself, to vouch for somebody, or to seal what it asks for.
 import { type Credential, readCredential } from '../credential.ts'
-import { base64url, fromBase64, hex, utf8 } from '../crypto/bytes.ts'
+import { base64url, hex, utf8 } from '../crypto/bytes.ts'
+import { importKey, type KeyParameters } from '../crypto/key.ts'
+import type { Curve } from '../crypto/pem.ts'
 import { CredentialError, LatchkeyError } from '../errors.ts'
 
 /** A CryptoKey, a JWK, or the text of either a JWK or a PEM file in PKCS #8 (`-----BEGIN PRIVATE KEY-----`). */
@@ -60,42 +62,49 @@ export async function signedJwt(key: CryptoKey, claims: object, header: object =
 async function imported(source: PrivateKey, algorithm: string | undefined): Promise<{ key: CryptoKey; kid?: string }> {
   if (source instanceof CryptoKey) return { key: source }
   const given = isJwk(source) ? source : await readCredential(source, 'privateKey')
+  const jwk: Jwk | undefined =
+    typeof given !== 'string' ? given : given.trimStart().startsWith('{') ? parsed(given) : undefined
+  const name = algorithm ?? (jwk ? (jwk.alg ?? CURVES[jwk.crv ?? '']) : await kindOf(given as string)) ?? 'RS256'
+  const key = await importKey(jwk ?? (given as string), name, keyParameters(name), 'sign', unfit)
+  return { key, ...(jwk?.kid && { kid: jwk.kid }) }
+}
+
+/** What a PEM file says in its first bytes. */
+async function kindOf(pem: string): Promise<string | undefined> {
+  const { pkcs8 } = await import('../crypto/pem.ts')
+  const der = pkcs8(pem)
+  const start = typeof der === 'string' ? '' : hex(der.subarray(0, 32))
+  return Object.entries(KINDS).find(([oid]) => start.includes(oid))?.[1]
+}
+
+function parsed(text: string): Jwk {
   try {
-    const jwk: (JsonWebKey & { kid?: string }) | undefined =
-      typeof given !== 'string' ? given : given.trimStart().startsWith('{') ? JSON.parse(given) : undefined
-    if (jwk) {
-      const { kid, alg, use: _, key_ops: __, ...plain } = jwk
-      const name = algorithm ?? alg ?? CURVES[jwk.crv ?? ''] ?? 'RS256'
-      return {
-        key: await crypto.subtle.importKey('jwk', plain, keyParameters(name), false, ['sign']),
-        ...(kid && { kid }),
-      }
-    }
-    const der = fromBase64(
-      /-----BEGIN PRIVATE KEY-----([\s\S]+?)-----END/.exec(given as string)?.[1]?.replace(/\s/g, '') ?? '?',
-    )
-    const start = hex((der as Uint8Array).subarray(0, 32))
-    const name = algorithm ?? Object.entries(KINDS).find(([oid]) => start.includes(oid))?.[1] ?? 'RS256'
-    return { key: await crypto.subtle.importKey('pkcs8', der as BufferSource, keyParameters(name), false, ['sign']) }
+    return { ...JSON.parse(text) }
   } catch {
-    // The platform's own error may quote the key.
-    throw new CredentialError(
-      'credential_invalid',
-      '`privateKey` must be a CryptoKey, a JWK or a PEM in PKCS #8 that fits `algorithm`. Others are turned into it by `openssl pkcs8 -topk8 -nocrypt`.',
-    )
+    // What cannot be read would be quoted.
+    throw unfit('it is no JSON')
   }
 }
+
+function unfit(why: string): CredentialError {
+  return new CredentialError(
+    'credential_invalid',
+    `\`privateKey\` must be a CryptoKey, a JWK or a PEM in PKCS #8 that fits \`algorithm\`: ${why}. Others are turned into it by \`openssl pkcs8 -topk8 -nocrypt\`.`,
+  )
+}
+
+type Jwk = JsonWebKey & { kid?: string }
 
 function isJwk(source: PrivateKey): source is JsonWebKey {
   return typeof source === 'object' && 'kty' in source
 }
 
 /** How Web Crypto calls the kind of key that a JWS algorithm wants. */
-export function keyParameters(name: string): { name: string; hash?: string; namedCurve?: string } {
+export function keyParameters(name: string): KeyParameters {
   const kinds: Record<string, string> = { RS: 'RSASSA-PKCS1-v1_5', PS: 'RSA-PSS', ES: 'ECDSA', Ed: 'Ed25519' }
-  const curve = Object.keys(CURVES).find((candidate) => CURVES[candidate] === name)
+  const curve = Object.keys(CURVES).find((candidate) => CURVES[candidate] === name) as Curve | undefined
   const kind = kinds[name.slice(0, 2)] as string
-  return { name: kind, hash: `SHA-${name.slice(2)}`, ...(curve && { namedCurve: curve }) }
+  return { name: kind, hash: `SHA-${name.slice(2)}`, ...(curve && kind === 'ECDSA' && { namedCurve: curve }) }
 }
 
 export function signatureParameters(key: CryptoKey, algorithm: string): RsaPssParams & EcdsaParams {

@@ -4,8 +4,10 @@ import { meetRequirements, type Requirements } from './requirements.ts'
 
 export type { Requirements }
 
-/** How often a migration is begun anew, when others write to the record meanwhile. */
+/** How often a move is begun anew, when somebody without the chain writes to the old store meanwhile. */
 const ATTEMPTS = 10
+/** The lock of a move: not the record's own, which may be held by whoever reads. */
+const moving = (id: string) => `${id}~moving`
 
 /**
  * Moves to another store without signing anybody out: the first store is used, and a record that only a later one has is
@@ -49,10 +51,13 @@ function twoStores(store: CredentialStore, old: CredentialStore): CredentialStor
         if (!current) return 'absent'
         if (current.version !== ifVersion) return 'conflict'
       }
-      // The old one first: whoever is moving the record now finds it gone, and takes its copy back.
-      const before = await old.delete(id)
-      const result = await store.delete(id, ifVersion === undefined ? {} : { ifVersion })
-      return result === 'absent' && ifVersion === undefined ? before : result
+      // Whoever moves the record now would show it once more after it is gone.
+      return store.lock(moving(id), async () => {
+        // What cannot be read is there too. Where nothing is, what others create from now on is not meant.
+        const known = await store.get(id).catch(() => true)
+        const before = await old.delete(id)
+        return known ? store.delete(id, ifVersion === undefined ? {} : { ifVersion }) : before
+      })
     },
     lock: (id, task, options) => store.lock(id, task, options),
     ...(subscribe && { subscribe: (id, listener) => subscribe.call(store, id, listener) }),
@@ -60,12 +65,19 @@ function twoStores(store: CredentialStore, old: CredentialStore): CredentialStor
   }
 
   async function get(id: string): Promise<Entry | undefined> {
+    const known = await store.get(id)
+    if (known) return known
+    // Whoever moved it between the two looks has left it in the first.
+    if (!(await old.get(id))) return store.get(id)
+    return store.lock(moving(id), () => movedOnce(id))
+  }
+
+  async function movedOnce(id: string): Promise<Entry | undefined> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const known = await store.get(id)
       if (known) return known
       const found = await old.get(id)
-      // Whoever moved it between the two looks has left it in the first.
-      if (!found) return store.get(id)
+      if (!found) return undefined
       const moved = await move(id, found)
       if (moved) return moved
     }

@@ -42,14 +42,18 @@ export function newHeader(keyId: Bytes, derivation: Bytes): { header: Bytes; iv:
   return { header: concat(start, checksum(start)), iv: drawn.subarray(REVISION) }
 }
 
-/** The parts of a sealed record; undefined when it is none, or its header is damaged. */
-export function readEnvelope(record: Bytes): Envelope | undefined {
+/**
+ * The parts of a sealed record; undefined when it is none, or its header is damaged; 'newer' when it is whole, but of a
+ * format or an algorithm to come. Those keep the header up to its checksum.
+ */
+export function readEnvelope(record: Bytes): Envelope | 'newer' | undefined {
   const [l, k, format, algorithm] = record
-  if (l !== MAGIC[0] || k !== MAGIC[1] || format !== FORMAT || algorithm !== A256GCM) return undefined
+  if (l !== MAGIC[0] || k !== MAGIC[1]) return undefined
   const end = FIXED + (record[FIXED - 1] ?? 0)
   if (record.length < end + CHECKSUM + TAG) return undefined
   const sum = checksum(record.subarray(0, end))
   if (sum.some((byte, i) => byte !== record[end + i])) return undefined
+  if (format !== FORMAT || algorithm !== A256GCM) return 'newer'
   return {
     keyId: record.slice(4, 4 + ID),
     iv: record.slice(4 + ID + REVISION, FIXED - 1),

@@ -10,12 +10,20 @@ const ALGORITHMS = ['argon2id', 'scrypt'] as const
 // The costs that OWASP's Password Storage Cheat Sheet gives.
 const ARGON2ID = { algorithm: 'argon2id', memory: 19_456, passes: 2, parallelism: 1 } as const
 const SCRYPT = { algorithm: 'scrypt', cost: 131_072, blockSize: 8, parallelism: 1 } as const
-// More than anybody sets; a record that was tampered with must not stop the reader.
-const MOST_BYTES = 2 ** 30
-const MOST_PASSES = 64
+// More than anybody sets, in bytes: of memory, and written to memory in all.
+const MOST: Effort = { memory: 2 ** 30, work: 2 ** 34 }
+// What a record may cost that asks for more than the options do: who can write to the store must not stop the reader.
+const MOST_OF_A_RECORD: Effort = { memory: 2 ** 28, work: 2 ** 30 }
 const MOST_LANES = 16
+const MOST_BLOCKS = 64
 /** Derived keys that are remembered; a store that others write to could name any number. */
 const MOST_KEYS = 32
+
+/** In bytes. */
+interface Effort {
+  readonly memory: number
+  readonly work: number
+}
 
 export interface PassphraseOptions {
   /** `'argon2id'` (RFC 9106) where the runtime has it as native code, else `'scrypt'` (RFC 7914). Both are read everywhere. */
@@ -32,6 +40,7 @@ export class Passphrase {
   readonly #wanted: Derivation
   readonly #keys = new Map<string, Promise<CryptoKey>>()
   #current: Bytes | undefined
+  #deriving: Promise<unknown> = Promise.resolve()
 
   constructor(text: Credential, wanted: Derivation) {
     this.#text = text
@@ -42,7 +51,7 @@ export class Passphrase {
   /** The key that a record's derivation names; undefined when no passphrase ever was derived like that. */
   async key(derivation: Bytes): Promise<CryptoKey | undefined> {
     const costs = parsed(derivation)
-    if (!costs) return undefined
+    if (!costs || !(within(costs, MOST_OF_A_RECORD) || within(costs, effort(this.#wanted)))) return undefined
     const key = await this.#derived(derivation, costs)
     if (!this.#current && suffices(costs, this.#wanted)) this.#current = derivation
     return key
@@ -58,7 +67,9 @@ export class Passphrase {
     const name = hex(derivation)
     const known = this.#keys.get(name)
     if (known) return known
-    const key = this.#derive(derivation.subarray(-SALT), costs)
+    // One at a time: each takes its memory for itself.
+    const key = this.#deriving.then(() => this.#derive(derivation.subarray(-SALT), costs))
+    this.#deriving = key.catch(() => {})
     if (this.#keys.size >= MOST_KEYS) this.#keys.delete(this.#keys.keys().next().value as string)
     this.#keys.set(name, key)
     key.catch(() => this.#keys.delete(name))
@@ -76,8 +87,9 @@ export class Passphrase {
 /**
  * A sealing key derived from a passphrase by Argon2id (RFC 9106) or scrypt (RFC 7914), native where the runtime has it.
  *
- * The costs stand in each record; raise them here, and each record follows when it is next saved. The key is derived on
- * first use, which takes from 60 ms to 1 s, and then remembered.
+ * The costs stand in each record; raise them here, and each record follows when it is next saved. A record that asks for
+ * more than 256 MiB of memory, or 1 GiB over all passes and lanes, is opened only where these options ask for as much. The
+ * key is derived on first use, which takes from 60 ms to 1 s, and then remembered.
  * @throws CredentialError `credential_invalid`; LatchkeyError `invalid_option`
  */
 export function passphrase(text: Credential, options: PassphraseOptions = {}): Passphrase {
@@ -109,10 +121,20 @@ function suffices(costs: Derivation, wanted: Derivation): boolean {
 function sound(costs: Derivation): boolean {
   const numbers = costsOf(costs)
   if (!numbers.every((cost) => Number.isInteger(cost) && cost > 0) || costs.parallelism > MOST_LANES) return false
-  if (costs.algorithm === 'argon2id')
-    return costs.memory >= 8 * costs.parallelism && costs.memory * 1024 <= MOST_BYTES && costs.passes <= MOST_PASSES
-  const powerOfTwo = costs.cost > 1 && Number.isInteger(Math.log2(costs.cost))
-  return powerOfTwo && 128 * costs.cost * costs.blockSize <= MOST_BYTES
+  if (!within(costs, MOST)) return false
+  if (costs.algorithm === 'argon2id') return costs.memory >= 8 * costs.parallelism
+  return costs.cost > 1 && Number.isInteger(Math.log2(costs.cost)) && costs.blockSize <= MOST_BLOCKS
+}
+
+function effort(costs: Derivation): Effort {
+  if (costs.algorithm === 'argon2id') return { memory: 1024 * costs.memory, work: 1024 * costs.memory * costs.passes }
+  const memory = 128 * costs.cost * costs.blockSize
+  return { memory, work: memory * costs.parallelism }
+}
+
+function within(costs: Derivation, most: Effort): boolean {
+  const { memory, work } = effort(costs)
+  return memory <= most.memory && work <= most.work
 }
 
 function written(costs: Derivation, salt: Bytes): Bytes {

@@ -85,6 +85,12 @@ export function sealed(
   async function open(id: string, { value, version }: Entry): Promise<Entry> {
     const envelope = readEnvelope(value)
     if (!envelope) throw corrupt()
+    if (envelope === 'newer')
+      throw new StoreError(
+        'unavailable',
+        backend,
+        'The record was sealed by a newer Latchkey. It is kept: update this one.',
+      )
     const additionalData = associatedData(envelope.header, namespace, id)
     let meant = false
     for (const source of sources) {

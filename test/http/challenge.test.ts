@@ -57,4 +57,4 @@ it('never throws and never loops, whatever a server writes', () => {
     }),
     { numRuns: 2000 },
   )
-})
+}, 60_000)

@@ -120,9 +120,14 @@ describe('chain', () => {
     for (let at = 1, operations = 99; at <= operations; at++) {
       const [store, old] = [memoryStore(), memoryStore()]
       await signedIn(old)
-      const signOut = async () => void (await chain([store, old]).delete('id'))
+      let signedOut: Promise<unknown> = Promise.resolve()
+      // It waits for the move, if that has begun.
+      const signOut = async () => {
+        signedOut = chain([store, old]).delete('id')
+      }
       const { migrating, operations: counted } = interrupted(store, old, at, signOut)
       await migrating.get('id')
+      await signedOut
       operations = counted()
       if (at > operations) break
       expect([await store.get('id'), await old.get('id')], `before step ${at}`).toEqual([undefined, undefined])
@@ -139,8 +144,13 @@ describe('chain', () => {
         const version = (await other.get('id'))?.version as Version
         renewed = (await other.put('id', bytes('renewed'), { ifVersion: version })).ok
       }
-      const { migrating, operations: counted } = interrupted(store, old, at, renew)
+      let renewing: Promise<unknown> = Promise.resolve()
+      const begin = async () => {
+        renewing = renew()
+      }
+      const { migrating, operations: counted } = interrupted(store, old, at, begin)
       await migrating.get('id')
+      await renewing
       operations = counted()
       if (at > operations) break
       expect([renewed, await read(store), await old.get('id')], `before step ${at}`).toEqual([

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keychainStore } from '../../src/storage/keychain/keychain.ts'
 import { type Desktop, desktop, newHome } from '../servers/keychain.ts'
 import { storeContract } from './contract.ts'
+import { start } from './processes.ts'
 
 const run = promisify(execFile)
 const program = fileURLToPath(new URL('keychain.program.ts', import.meta.url))
@@ -57,6 +58,29 @@ describe('in a session with an open keychain', () => {
     await Promise.all(stores.map((store, i) => store.put(`${i}`, Uint8Array.of(i), { ifVersion: null })))
     for (const store of stores)
       for (let i = 0; i < 10; i++) expect((await store.get(`${i}`))?.value).toEqual(Uint8Array.of(i))
+  })
+
+  it('P6 a file that was deleted or replaced under an open store takes its key along: what is written next is found by all', async () => {
+    const path = join(mkdtempSync(join(session.home, 'records-')), 'credentials.db')
+    const open = () => keychainStore({ service: 'latchkey-test', path })
+    const gone = () => {
+      for (const end of ['', '-wal', '-shm']) rmSync(path + end, { force: true })
+    }
+    const [one, two] = [open(), open()]
+    await one.put('id', Uint8Array.of(1), { ifVersion: null })
+    expect((await two.get('id'))?.value).toEqual(Uint8Array.of(1))
+    gone()
+    expect(await one.put('id', Uint8Array.of(2), { ifVersion: null })).toMatchObject({ ok: true })
+    for (const store of [one, two, open()]) expect((await store.get('id'))?.value).toEqual(Uint8Array.of(2))
+    gone()
+    // Another program makes a new key first.
+    await open().put('theirs', Uint8Array.of(3), { ifVersion: null })
+    await one.put('ours', Uint8Array.of(4), { ifVersion: null })
+    for (const store of [one, two, open()])
+      expect([(await store.get('theirs'))?.value, (await store.get('ours'))?.value]).toEqual([
+        Uint8Array.of(3),
+        Uint8Array.of(4),
+      ])
   })
 
   it('P10 says what it is, and meets what asks for the user of the system', () => {
@@ -113,6 +137,21 @@ describe('the keychain over time', { timeout: 60_000 }, () => {
     // Nothing was harmed on the way.
     const found = await during(desktop(home, 'unlocked'), ({ env }) => call(env, path, 'get'))
     expect(found).toEqual({ value: sentinel })
+  })
+
+  it('P4 P6 a keychain that dies under an open store is never taken for an empty one, and what was put is there afterwards', async () => {
+    const { home, path } = newPlace()
+    await during(desktop(home, 'unlocked'), async ({ env, crash }) => {
+      const writer = start(['write', path, ''], { file: program, env })
+      await writer.said('1')
+      await crash()
+      // The key is known already.
+      await writer.said('2')
+      await writer.kill()
+      expect(await call(env, path, 'get')).toMatchObject({ code: expect.stringMatching(/^(locked|unavailable)$/) })
+    })
+    const found = await during(desktop(home, 'unlocked'), ({ env }) => call(env, path, 'get'))
+    expect(Number((found as { value: string }).value)).toBeGreaterThanOrEqual(2)
   })
 
   it('P6 a key that is gone is a mismatch, the records stay; starting anew is asked for by name', async () => {

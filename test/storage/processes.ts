@@ -21,11 +21,11 @@ export interface Child {
 /** Runs writer.program.ts, or another file, in another process, by Node or another engine. */
 export function start(
   args: readonly string[],
-  { command = [process.execPath], folder = '', file = program } = {},
+  { command = [process.execPath], folder = '', file = program, env = process.env } = {},
 ): Child {
   const [engine, ...flags] = command as [string, ...string[]]
   const child = spawn(engine, [...flags, file, ...args], {
-    env: { ...process.env, LATCHKEY_TEST_FOLDER: folder, NODE_COMPILE_CACHE: cache, DENO_NO_UPDATE_CHECK: '1' },
+    env: { ...env, LATCHKEY_TEST_FOLDER: folder, NODE_COMPILE_CACHE: cache, DENO_NO_UPDATE_CHECK: '1' },
   })
   const lines: string[] = []
   let [rest, errors, dead] = ['', '', false]

@@ -1,12 +1,14 @@
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { redisStore } from '../../src/storage/redis/redis.ts'
 import type { CredentialStore, PutResult, Version } from '../../src/types.ts'
 import { type RedisServer, redisServer } from '../servers/redis.ts'
 import { storeContract } from './contract.ts'
+import { checkAgainstModel } from './model.ts'
 import { start } from './processes.ts'
 
 const key = new Uint8Array(32).fill(9)
@@ -33,6 +35,16 @@ storeContract('redis with a subscriber', async () => [
   await newStore({ subscriber: await redis.client() }),
   await newStore({ subscriber: await redis.client() }),
 ])
+
+it('P1 P3 P7 what many do at once could have been done one after the other', { timeout: 120_000 }, async () => {
+  const clients = await Promise.all([1, 2, 3].map(() => redis.client()))
+  let round = 0
+  const open = () => {
+    const prefix = `model ${round++}:`
+    return clients.map((client) => redisStore({ client, key, prefix }))
+  }
+  await checkAgainstModel(open, { numRuns: 100 }, fc)
+})
 
 describe('a redis cluster', () => {
   let own: RedisServer

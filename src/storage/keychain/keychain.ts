@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { fromUtf8, utf8 } from '../../crypto/bytes.ts'
 import { equal } from '../../crypto/equal.ts'
 import { LatchkeyError, StoreError } from '../../errors.ts'
-import type { Bytes, CredentialStore, StoreTraits } from '../../types.ts'
+import type { Bytes, CredentialStore, StoreTraits, Version } from '../../types.ts'
 import { meetRequirements, type Requirements } from '../requirements.ts'
 import { type SealedOptions, sealed } from '../sealed.ts'
 import { defaultPath } from '../sqlite/place.ts'
@@ -25,6 +25,12 @@ export interface KeychainStoreOptions {
   requires?: Requirements
 }
 
+interface Key {
+  readonly key: Bytes
+  /** Of the record that names it. */
+  readonly version: Version
+}
+
 /** Names the keychain's entry of the key, in the database the key is for. */
 const KEY_RECORD = '~key~'
 
@@ -44,21 +50,48 @@ export function keychainStore(options: KeychainStoreOptions): ClosableStore {
   const file = sqliteStore({ path })
   const records = { ...file, traits: { ...file.traits, backend: BACKEND } }
   const anew = setAside.includes('key_mismatch')
-  const store = sealed(records, () => sealingKey(records, service, timeout, anew), { namespace: service, setAside })
+  let store = opened()
+  /** The version of the record that names the key, as it was when the key was asked for. */
+  let named: Version | undefined
   const traits: StoreTraits = { ...store.traits, atRest: 'os-user' }
   meetRequirements(traits, requires)
-  return { ...store, traits, close: file.close }
+  return {
+    ...store,
+    traits,
+    get: async (id) => (await withKey()).get(id),
+    put: async (id, value, putOptions) => (await withKey()).put(id, value, putOptions),
+    close: file.close,
+  }
+
+  function opened(): CredentialStore {
+    const asked = async () => {
+      const { key, version } = await sealingKey(records, service, timeout, anew)
+      named = version
+      return key
+    }
+    return sealed(records, asked, { namespace: service, setAside })
+  }
+
+  /** The records with the key they name now: the file may be another one since, and a key goes with its file. */
+  async function withKey(): Promise<CredentialStore> {
+    const now = await records.get(KEY_RECORD)
+    if (now?.version !== named) {
+      named = now?.version
+      store = opened()
+    }
+    return store
+  }
 }
 
 /** The key of this database, made by whoever comes first. */
-function sealingKey(records: CredentialStore, service: string, timeout: number, anew: boolean): Promise<Bytes> {
+function sealingKey(records: CredentialStore, service: string, timeout: number, anew: boolean): Promise<Key> {
   return records.lock(
     KEY_RECORD,
     async () => {
       const secrets = await secretsOf(service, timeout)
       const known = await records.get(KEY_RECORD)
       const key = known && (await secrets.read(fromUtf8(known.value)))
-      if (key?.length === 32) return key
+      if (known && key?.length === 32) return { key, version: known.version }
       // Only a keychain that can be written and read says truly that it has no such entry.
       await probe(secrets)
       if (known && !anew) {
@@ -74,16 +107,15 @@ function sealingKey(records: CredentialStore, service: string, timeout: number, 
   )
 }
 
-async function newKey(
-  secrets: Secrets,
-  records: CredentialStore,
-  ifVersion: Parameters<CredentialStore['put']>[2]['ifVersion'],
-): Promise<Bytes> {
+async function newKey(secrets: Secrets, records: CredentialStore, ifVersion: Version | null): Promise<Key> {
   const [account, key] = [`sealing-key-${randomUUID()}`, crypto.getRandomValues(new Uint8Array(32))]
   await writeAndCheck(secrets, account, key)
   // The entry before its name: a name without an entry would look like a key that was lost.
-  await records.put(KEY_RECORD, utf8(account), { ifVersion })
-  return key
+  const result = await records.put(KEY_RECORD, utf8(account), { ifVersion })
+  // What nobody can find again must seal nothing.
+  if (!result.ok)
+    throw new StoreError('unavailable', BACKEND, 'The file was replaced while its key was made. Try again.')
+  return { key, version: result.version }
 }
 
 async function probe(secrets: Secrets): Promise<void> {

@@ -87,7 +87,9 @@ function plainStore({ client, subscriber, prefix, lease, timeout, durability = '
       return Number(answer) === 1 ? { ok: true, version } : { ok: false, current: entryOf(answer) }
     },
     async delete(id, { ifVersion } = {}) {
-      return String(await call(DELETE, nameOf(id), ifVersion ?? '')) as 'deleted' | 'absent' | 'conflict'
+      const answer = String(await call(DELETE, nameOf(id), ifVersion ?? ''))
+      if (answer === 'deleted' || answer === 'absent' || answer === 'conflict') return answer
+      throw misread()
     },
     details: () => ({ lease, timeout }),
     lock: (id, task, options) =>
@@ -96,16 +98,30 @@ function plainStore({ client, subscriber, prefix, lease, timeout, durability = '
       subscribe(id: string, listener: (change: { version: Version | null }) => void) {
         const heard = (message: string) => listener({ version: (String(message) || null) as Version | null })
         // Without a connection nothing is heard, and nothing is claimed: changes are news, never the truth.
-        subscriber.subscribe(nameOf(id), heard).catch(() => {})
-        return () => void subscriber.unsubscribe(nameOf(id), heard).catch(() => {})
+        quietly(() => subscriber.subscribe(nameOf(id), heard))
+        return () => quietly(() => subscriber.unsubscribe(nameOf(id), heard))
       },
     }),
   }
 }
 
+function misread(): StoreError {
+  return new StoreError(
+    'unavailable',
+    BACKEND,
+    'The `client` gave something else than Redis answers: its `eval` must return what the script returns.',
+  )
+}
+
+/** A closed client may reject, or throw. */
+function quietly(work: () => Promise<unknown>): void {
+  new Promise((resolve) => resolve(work())).catch(() => {})
+}
+
 /** undefined where there is none; a record of which a part is missing or spoilt was there. */
 function entryOf(answer: unknown): Entry | undefined {
-  const [version, text] = answer as [unknown, unknown]
+  if (!Array.isArray(answer) || answer.length !== 2) throw misread()
+  const [version = null, text = null] = answer as unknown[]
   if (version === null && text === null) return undefined
   const value = text === null ? undefined : fromBase64(String(text))
   if (version === null || !value)
