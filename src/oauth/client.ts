@@ -13,7 +13,6 @@ import { type Credential, checkCredential, readCredential } from '../credential.
 import { base64, utf8 } from '../crypto/bytes.ts'
 import { LatchkeyError, OAuthError } from '../errors.ts'
 import { createClock } from '../http/clock.ts'
-import { abortable } from '../timing.ts'
 import type { Awaitable } from '../types.ts'
 import type { Prover } from './dpop.ts'
 import { createServer, REQUEST_TIMEOUT, type Server, type ServerOptions, through } from './server.ts'
@@ -93,7 +92,7 @@ export function createOAuthClient(options: ClientOptions): OAuthClient {
             )
       return async (ask, { prover, timeout = REQUEST_TIMEOUT } = {}) => {
         for (let replay = false; ; replay = true) {
-          const reply = await inTime(answered(ask, metadata, authentication, prover, timeout), timeout)
+          const reply = await answered(ask, metadata, authentication, prover, timeout)
           if (replay || !reply.wantsNonce) return reply
         }
       }
@@ -125,14 +124,6 @@ export function createOAuthClient(options: ClientOptions): OAuthClient {
     const fresh = prover?.learn(endpoint, headers) ?? false
     return { status, headers, text, wantsNonce: fresh && status >= 400 && /"use_dpop_nonce"/.test(text) }
   }
-}
-
-/** Also where a transport heeds no signal: what waits for it may hold a lock. */
-function inTime<T>(work: Promise<T>, timeout: number): Promise<T> {
-  const late = AbortSignal.timeout(Math.floor(timeout))
-  return abortable(work, late).catch((error) => {
-    throw error === late.reason ? unavailable('did not answer in time') : error
-  })
 }
 
 function mapped(error: unknown): never {

@@ -8,6 +8,6 @@ export function contended(store: CredentialStore): StoreError {
   return new StoreError(
     'unavailable',
     store.traits.backend,
-    'The store says again and again that somebody else wrote. Check that its versions are what `CredentialStore` says.',
+    'The store always says that somebody else wrote. Check its versions.',
   )
 }
