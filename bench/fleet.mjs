@@ -37,9 +37,13 @@ function fixedWindow(limit, length) {
   }
 }
 
+const bare = (limit) => (now) => ({ ok: limit(now).ok, headers: {} })
+
 const limits = {
   'bucket 50/s, burst 10, headers': { limit: bucket(50, 10), ideal: ((CALLS - 10) / 50) * 1000 },
   'window 100 per 2 s, headers': { limit: fixedWindow(100, 2000), ideal: (CALLS / 100 - 1) * 2000 },
+  'bucket 50/s, burst 10, bare 429': { limit: bare(bucket(50, 10)), ideal: ((CALLS - 10) / 50) * 1000 },
+  'window 100 per 2 s, bare 429': { limit: bare(fixedWindow(100, 2000)), ideal: (CALLS / 100 - 1) * 2000 },
 }
 
 console.log(`${CALLS} calls at once, ${PROCESSES} processes on one key, ${LATENCY} ms (aim: ≤ 1.10, ≤ 0.02, 0)`)

@@ -36,6 +36,21 @@ it('T9 a quota that cannot be read holds nothing up, and a refusal still closes 
   expect(count).toBe(3)
 })
 
+const counters = ['ratelimit-', 'x-ratelimit-', 'x-rate-limit-'].flatMap((prefix) =>
+  ['limit', 'remaining', 'reset'].map((name) => ({ [prefix + name]: '10' })),
+)
+const problem = { 'content-type': 'application/problem+json' }
+it.each([{ ratelimit: '"a";r=5' }, { 'ratelimit-policy': '"a";q=5;w=1' }, ...counters, problem])(
+  'T9 one field that says something of a quota is seen: %o',
+  async (headers) => {
+    vi.doUnmock('../../src/throttle/header-fields.ts')
+    const given = [new Headers(headers), 429, NOW, async () => '{"violated-policies":["a"]}'] as const
+    const seen = await readQuotaAtSight(...given)
+    expect(seen).toEqual(await readQuota(...given))
+    expect(seen).toHaveLength(1)
+  },
+)
+
 it('T9 whatever says something of a quota is seen', async () => {
   vi.doUnmock('../../src/throttle/header-fields.ts')
   for (const { family, status = 200, headers, body = '' } of fixtures) {

@@ -11,6 +11,8 @@ import {
   type Limiter,
   Secret,
 } from '../../src/index.ts'
+import { redisLimiter } from '../../src/throttle/redis/redis.ts'
+import { tabLimiter } from '../../src/throttle/tabs/tabs.ts'
 import { serve } from '../servers/raw.ts'
 import { kinds } from './kinds.ts'
 import { leaks } from './sinks.ts'
@@ -94,6 +96,30 @@ const ways: Record<string, Way> = {
   'a rate limit': async (base, seen) => {
     const baseUrl = await server(429, { 'retry-after': '100' })
     await ask({ ...base, maxWait: 10, baseUrl }, seen)
+  },
+  'a rate limit that tabs tell one another': async (base, seen) => {
+    const listener = new BroadcastChannel('latchkey limits')
+    const heard: unknown[] = []
+    listener.onmessage = (event) => void heard.push((event as MessageEvent).data)
+    const baseUrl = await server(429, { 'retry-after': '100', 'x-ratelimit-remaining': '0' })
+    await ask({ ...base, maxWait: 10, baseUrl, limiter: tabLimiter({ identity: 'user' }) }, seen)
+    for (let i = 0; !heard.length && i < 200; i++) await new Promise((resolve) => setTimeout(resolve, 5))
+    listener.close()
+    expect(heard).not.toEqual([])
+    seen.push(...heard)
+  },
+  'a rate limit that a fleet keeps in Redis': async (base, seen) => {
+    const client = {
+      // A Redis where nobody else is: what is swapped in stays.
+      eval: async (...call: unknown[]) => {
+        seen.push(call)
+        return ['v1', String(Date.now() * 1000)]
+      },
+    }
+    const baseUrl = await server(429, { 'retry-after': '100', 'x-ratelimit-remaining': '0' })
+    const limiter = redisLimiter({ client: client as never, identity: 'fleet' })
+    await ask({ ...base, maxWait: 10, baseUrl, limiter }, seen)
+    expect(seen.some((one) => JSON.stringify(one)?.includes('members'))).toBe(true)
   },
   'another origin': async (base, seen) => {
     const options = { ...base, baseUrl: 'https://api.example.com' }

@@ -525,7 +525,7 @@ describe('on real servers', () => {
     const { url } = await api((request, _index, response) => {
       if (request.url === '/body') response.write('never ends')
     })
-    const fetch = createFetch({ baseUrl: url, auth: auth(), totalTimeout: 80, timeout: false })
+    const fetch = createFetch({ baseUrl: url, auth: auth(), totalTimeout: 400, timeout: false })
     await expect(fetch(url)).rejects.toMatchObject({ name: 'TimeoutError' })
     const response = await fetch(`${url}body`)
     await expect(response.text()).rejects.toMatchObject({ name: 'TimeoutError' })
