@@ -74,7 +74,9 @@ export function createSpender(
   journal: Journal,
   abandon: (record: SessionRecord) => void,
 ): Spender {
-  const me = crypto.randomUUID()
+  // Drawn when it is first needed: a worker may draw nothing while it is loaded.
+  let drawn: string | undefined
+  const me = () => (drawn ??= crypto.randomUUID())
   let unsaved: Unsaved | undefined
 
   return {
@@ -116,7 +118,7 @@ export function createSpender(
 
   /** Written before the refresh token leaves. Undefined when somebody else wrote first. */
   async function intend(held: Held, unanswered: boolean): Promise<Held | undefined> {
-    const intent = { holder: me, at: Date.now() }
+    const intent = { holder: me(), at: Date.now() }
     return journal.advance(held, { ...held.record, intent, ...(unanswered && { unanswered: true as const }) })
   }
 
@@ -188,7 +190,7 @@ export function createSpender(
 
   function busy({ holder, at }: Intent, { raced }: Told): boolean {
     // A lock that ends only with its holder tells that the one before is gone; a lease only that it was slow.
-    if ((store.traits.lock !== 'lease' && !raced) || holder === me) return false
+    if ((store.traits.lock !== 'lease' && !raced) || holder === me()) return false
     // Clocks of two machines differ a little.
     return Math.abs(Date.now() - at) < GRACE
   }

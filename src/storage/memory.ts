@@ -1,7 +1,8 @@
-import type { CredentialStore, Entry, Lease, StoreTraits, Version } from '../types.ts'
+import type { CredentialStore, Entry, StoreTraits, Version } from '../types.ts'
 import { createListeners } from './listeners.ts'
 import { meetRequirements, type Requirements } from './requirements.ts'
 import { turns } from './turns.ts'
+import { wholeLease } from './whole-lease.ts'
 
 const TRAITS: StoreTraits = {
   backend: 'memory',
@@ -12,9 +13,6 @@ const TRAITS: StoreTraits = {
   notify: 'push',
   maxBytes: Number.POSITIVE_INFINITY,
 }
-
-/** Never ends before its task: the holder and the store die together. */
-const LEASE: Lease = { lost: new AbortController().signal, remaining: () => Number.POSITIVE_INFINITY }
 
 /**
  * Credentials in the memory of this process or page, gone with it; nothing is written anywhere.
@@ -54,7 +52,7 @@ export function memoryStore({ requires }: { requires?: Requirements } = {}): Cre
       tell(id, null)
       return 'deleted'
     },
-    lock: (id, task, options) => inTurn(id, () => task(LEASE), options),
+    lock: (id, task, options) => inTurn(id, () => task(wholeLease()), options),
     subscribe,
     keyPair(id, make) {
       const pair = keyPairs.get(id) ?? make()

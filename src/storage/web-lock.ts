@@ -1,10 +1,8 @@
 import { StoreError } from '../errors.ts'
-import type { CredentialStore, Lease } from '../types.ts'
+import type { CredentialStore } from '../types.ts'
 import { recordKey } from './record-key.ts'
 import { LONGEST_TIMER, patienceFor, turns } from './turns.ts'
-
-/** The browser ends the lock with its holder's life, and no sooner. */
-const LEASE: Lease = { lost: new AbortController().signal, remaining: () => Number.POSITIVE_INFINITY }
+import { wholeLease } from './whole-lease.ts'
 
 /** True where tabs and workers of an origin can exclude each other; elsewhere, a lock reaches no further than its page. */
 export function hasWebLocks(): boolean {
@@ -15,7 +13,7 @@ export function hasWebLocks(): boolean {
 export function createWebLock(prefix: string, backend: string): CredentialStore['lock'] {
   if (!hasWebLocks()) {
     const inTurn = turns(backend)
-    return (id, task, options) => inTurn(id, () => task(LEASE), options)
+    return (id, task, options) => inTurn(id, () => task(wholeLease()), options)
   }
   return async (id, task, options) => {
     const { until, signal, over } = patienceFor(backend, options)
@@ -34,7 +32,7 @@ export function createWebLock(prefix: string, backend: string): CredentialStore[
       return await navigator.locks.request(`${prefix}${recordKey(id)}`, { signal: control.signal }, () => {
         granted = true
         waited()
-        return task(LEASE)
+        return task(wholeLease())
       })
     } catch (error) {
       if (granted) throw error

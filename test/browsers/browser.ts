@@ -23,6 +23,8 @@ export interface OpenTab extends Tab {
 
 export interface RunningBrowser {
   readonly name: BrowserName
+  /** The browser's own word, as numbers. */
+  readonly version: string
   /** The folder of the profile; start another browser on it to see what survived. */
   readonly profile: string
   /** A new tab; all tabs share one profile. */
@@ -33,6 +35,7 @@ export interface RunningBrowser {
 }
 
 const CHROMIUM = '--no-sandbox --disable-gpu --disable-quic --disable-component-update --disable-sync'.split(' ')
+const PATIENCE = 180_000
 // Tabs that nobody sees are as quick as the one in front.
 const FIREFOX = {
   'dom.min_background_timeout_value': 4,
@@ -52,18 +55,21 @@ export async function startBrowser(
           browser: 'chrome',
           executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
           args: CHROMIUM,
+          protocolTimeout: PATIENCE,
           userDataDir,
         }
       : {
           browser: 'firefox',
           executablePath: process.env.FIREFOX_PATH ?? '/usr/bin/firefox-esr',
           extraPrefsFirefox: { ...FIREFOX, ...preferences },
+          protocolTimeout: PATIENCE,
           userDataDir,
         },
   )
   const remove = () => profile ?? rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 })
   return {
     name,
+    version: (await browser.version()).replace(/^\D*/, ''),
     profile: userDataDir,
     async open(url) {
       const page = await browser.newPage()
@@ -87,7 +93,7 @@ export async function startBrowser(
 }
 
 /** WebKitGTK in a display of its own. One tab, and a profile that ends with it. */
-export async function startWebKit(url: string): Promise<Tab & { close(): Promise<void> }> {
+export async function startWebKit(url: string): Promise<Tab & { readonly version: string; close(): Promise<void> }> {
   const [port] = await freePorts(1)
   const driver = spawn('xvfb-run', ['-a', 'WebKitWebDriver', `--port=${port}`, '--host=127.0.0.1'], {
     stdio: 'ignore',
@@ -104,10 +110,12 @@ export async function startWebKit(url: string): Promise<Tab & { close(): Promise
     const session = await send('POST', '/session', {
       capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': options } },
     })
-    const path = `/session/${(session as { sessionId: string }).sessionId}`
-    await send('POST', `${path}/timeouts`, { script: 60_000 })
+    const { sessionId, capabilities } = session as { sessionId: string; capabilities: { browserVersion: string } }
+    const path = `/session/${sessionId}`
+    await send('POST', `${path}/timeouts`, { script: PATIENCE })
     await send('POST', `${path}/url`, { url })
     return {
+      version: capabilities.browserVersion,
       async evaluate(task, ...given) {
         const script = `const done = arguments[arguments.length - 1]
           Promise.resolve((${task})(...JSON.parse(arguments[0]))).then((value) => done({ value }), (error) => done({ error: String(error) }))`
@@ -129,7 +137,7 @@ export async function startWebKit(url: string): Promise<Tab & { close(): Promise
   async function send(method: string, path: string, body?: unknown): Promise<unknown> {
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(PATIENCE),
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     const { value } = (await answer.json()) as { value: unknown }

@@ -1,11 +1,19 @@
 // The API the engines call, in Node: verifies what it gets, and remembers when. With CORS as a careful server sets it.
 import { createHash, createHmac, createPublicKey, verify } from 'node:crypto'
 import { createServer } from 'node:http'
+import aws4 from 'aws4'
 import signatures from 'http-message-signatures'
+import { createAuthorization } from './authorization.mjs'
+
+const EXPOSED =
+  'Retry-After, Date, WWW-Authenticate, DPoP-Nonce, RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Resource, API-Version, Deprecation, Sunset'
 
 export async function startServers(bundle) {
   const times = new Map()
   const tokens = new Map()
+  const peaks = new Map()
+  const inFlight = new Map()
+  let users
   let strayed = 0
   const other = await listen((_, response) => {
     strayed++
@@ -19,7 +27,7 @@ export async function startServers(bundle) {
     const { headers, method } = request
     const exposed = !url.searchParams.has('hidden')
     response.setHeader('access-control-allow-origin', headers.origin ?? '*')
-    if (exposed) response.setHeader('access-control-expose-headers', 'Retry-After, Date, WWW-Authenticate')
+    if (exposed) response.setHeader('access-control-expose-headers', EXPOSED)
     if (method === 'OPTIONS') {
       response.setHeader('access-control-allow-headers', headers['access-control-request-headers'] ?? '*')
       response.setHeader('access-control-allow-methods', 'GET, POST, PUT, DELETE')
@@ -93,6 +101,61 @@ export async function startServers(bundle) {
         const verdict = signatures.httpbis.verifyMessage({ keyLookup: async () => ({ verify }) }, message)
         return open(await verdict.catch(() => false))
       }
+      case 'sigv4': {
+        const names = /SignedHeaders=([^,]+)/.exec(headers.authorization ?? '')?.[1]?.split(';') ?? []
+        const signed = aws4.sign(
+          {
+            service: 'execute-api',
+            region: 'eu-west-1',
+            method,
+            path: request.url,
+            host: headers.host,
+            headers: Object.fromEntries(names.map((name) => [name, headers[name]])),
+            body,
+            // It adds a type to content that has none.
+            extraHeadersToIgnore: { 'content-length': true, 'content-type': !names.includes('content-type') },
+          },
+          { accessKeyId: 'id', secretAccessKey: 'secret' },
+        )
+        return open(signed.headers.Authorization === headers.authorization)
+      }
+      case 'binance': {
+        const query = url.search.slice(1).replace(/&signature=\w+$/, '')
+        const mac = createHmac('sha256', 'secret').update(query).update(body).digest('hex')
+        return open(headers['x-mbx-apikey'] === 'id' && url.searchParams.get('signature') === mac)
+      }
+      case 'quota': {
+        // Two in a second, counted from the first of them.
+        const left = Math.max(0, 2 - seen.filter((time) => performance.now() - time < 1000).length - 1)
+        return json(200, { ok: true }, { 'ratelimit-policy': '"second";q=2;w=1', ratelimit: `"second";r=${left};t=1` })
+      }
+      case 'github': {
+        const reset = String(Math.ceil(Date.now() / 1000) + 60)
+        const fields = { 'x-ratelimit-limit': '60', 'x-ratelimit-remaining': '41', 'x-ratelimit-reset': reset }
+        return json(200, {}, { ...fields, 'x-ratelimit-resource': 'core' })
+      }
+      case 'slow': {
+        const now = (inFlight.get(id) ?? 0) + 1
+        inFlight.set(id, now)
+        peaks.set(id, Math.max(peaks.get(id) ?? 0, now))
+        return setTimeout(() => {
+          inFlight.set(id, inFlight.get(id) - 1)
+          json(200, { peak: peaks.get(id) })
+        }, 30)
+      }
+      case 'v2':
+      case 'version': {
+        const asked =
+          route === 'v2'
+            ? 'path'
+            : headers['api-version'] === 'v2'
+              ? 'header'
+              : url.searchParams.get('api-version') === 'v2'
+                ? 'query'
+                : /version=v2/.test(headers.accept) && 'media-type'
+        const end = { deprecation: '@1688169599', sunset: 'Thu, 01 Jan 2037 00:00:00 GMT', 'api-version': 'v2' }
+        return json(200, { asked }, end)
+      }
       case 'limited':
         return seen.length ? json(200, { ok: true }) : json(429, {}, { 'retry-after': '1' })
       case 'drops':
@@ -110,8 +173,25 @@ export async function startServers(bundle) {
       case 'strayed':
         return json(200, strayed)
       case '.well-known':
-        return json(200, { issuer: main.url.slice(0, -1), token_endpoint: `${main.url}token` })
+        return json(200, {
+          issuer: main.url.slice(0, -1),
+          token_endpoint: `${main.url}token`,
+          device_authorization_endpoint: `${main.url}authorize-device`,
+        })
+      case 'authorize-device':
+        return json(200, users.device(new URLSearchParams(String(body)).get('client_id')))
+      case 'grants':
+        return json(200, users.grantsTo(id))
+      case 'granted':
+        return open(users.opens(headers.authorization))
+      case 'bound': {
+        const verdict = users.opensBound(headers, method, url.pathname)
+        if (verdict !== 'nonce') return open(verdict)
+        return json(401, {}, { 'www-authenticate': 'DPoP error="use_dpop_nonce"', 'dpop-nonce': 'fresh' })
+      }
       case 'token': {
+        const form = new URLSearchParams(String(body))
+        if (form.get('grant_type') !== 'client_credentials') return json(...users.token(form, headers.dpop))
         const client = headers.authorization ?? ''
         const count = (tokens.get(client) ?? 0) + 1
         tokens.set(client, count)
@@ -136,6 +216,7 @@ export async function startServers(bundle) {
         return json(404, {})
     }
   })
+  users = createAuthorization(main.url.slice(0, -1))
   return { url: main.url, times, close: () => [main, other].map(({ close }) => close()) }
 }
 

@@ -7,6 +7,12 @@ import { hmac } from 'latchkey/hmac'
 import { messageSignature, SignatureError, signatureVerifier, signMessage } from 'latchkey/message-signatures'
 import { clientCredentials } from 'latchkey/oauth'
 import rfc9421 from '../vectors/message-signatures/rfc9421.json' with { type: 'json' }
+import { codeOf, equal, safely, until } from './checks.mjs'
+import { limits } from './limits.mjs'
+import { observing } from './observing.mjs'
+import { sessions } from './sessions.mjs'
+import { signing } from './signing.mjs'
+import { stores } from './stores.mjs'
 
 const SENTINEL = 'Zq7sentinelX9vK3pW'
 
@@ -241,6 +247,11 @@ export async function suite(baseUrl, engine) {
       equal(failed?.reason, undefined)
       equal(await tokens(client), 2)
     },
+    ...signing({ baseUrl }),
+    ...sessions({ baseUrl, trace, inBrowser }),
+    ...limits({ baseUrl, trace, timesOf }),
+    ...observing({ baseUrl, trace }),
+    ...stores({ inBrowser }),
   }
 
   const results = []
@@ -260,31 +271,6 @@ function service(baseUrl, name) {
   const auth = clientCredentials({ issuer: baseUrl.slice(0, -1), clientId, clientSecret: 'secret' })
   const authorization = `Basic ${btoa(`${encodeURIComponent(clientId).replaceAll('-', '%2D')}:secret`)}`
   return { auth, tokens: (client) => client.get('tokens', { auth: false, headers: { authorization } }).json() }
-}
-
-function equal(actual, expected, more = '') {
-  if (actual !== expected) throw new Error(`expected ${String(expected)}, got ${String(actual)} ${more}`)
-}
-
-async function codeOf(task) {
-  try {
-    await task()
-    return 'none'
-  } catch (error) {
-    return error.code ?? error.name
-  }
-}
-
-async function until(done) {
-  for (let i = 0; i < 100 && !(await done()); i++) await new Promise((resolve) => setTimeout(resolve, 20))
-}
-
-function safely(task) {
-  try {
-    return String(task())
-  } catch {
-    return ''
-  }
 }
 
 if (typeof document !== 'undefined') globalThis.runSuite = suite

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { clearInterval, setInterval } from 'node:timers'
-import type { CredentialStore, Entry, Lease, StoreTraits, Version } from '../../types.ts'
+import type { CredentialStore, Entry, StoreTraits, Version } from '../../types.ts'
 import { recordKey } from '../record-key.ts'
 import { meetRequirements, type Requirements } from '../requirements.ts'
 import { type SealingKey, sealed } from '../sealed.ts'
 import { poll, turns } from '../turns.ts'
+import { wholeLease } from '../whole-lease.ts'
 import { type Database, openDatabase, type Row } from './database.ts'
 import { busyError, failed, isBusy, storeError } from './failure.ts'
 import { fileLocks } from './lock.ts'
@@ -55,8 +56,6 @@ interface Watched {
 const BUSY_WAIT = 5000
 /** Milliseconds between two looks at what others changed. */
 const LOOK = 250
-/** The kernel ends the lock with its holder's life, and no sooner. */
-const LEASE: Lease = { lost: new AbortController().signal, remaining: () => Number.POSITIVE_INFINITY }
 
 /**
  * Credentials in a SQLite file of this user, shared by all processes and threads that give the same path; Node 22.13, Deno
@@ -114,7 +113,7 @@ function plainStore(path: string): ClosableStore {
           const { lock } = await calling((open) => open)
           const free = await lock(recordKey(id), patience)
           try {
-            return await task(LEASE)
+            return await task(wholeLease())
           } finally {
             free()
           }
