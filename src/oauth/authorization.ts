@@ -28,7 +28,7 @@ export interface Completed {
 
 export interface Authorization {
   start(redirectUri: string, options: StartOptions): Promise<{ readonly url: string; readonly state: string }>
-  complete(url: URL): Promise<Completed>
+  complete(url: URL, signal?: AbortSignal): Promise<Completed>
 }
 
 /** How many completed sign-ins one object remembers. */
@@ -69,12 +69,12 @@ export function createAuthorization(
       await signIns.add(state, signIn)
       return { url, state }
     },
-    complete(url) {
+    complete(url, signal) {
       const state = url.searchParams.get('state') ?? ''
       // Without one, the page may have been tidied: what was completed here last is meant.
       const known = state || url.searchParams.has('code') ? completing.get(state) : [...completing.values()].at(-1)
       if (known) return known
-      const work = completed(url, state).then(tidied, (error) => {
+      const work = completed(url, state, signal).then(tidied, (error) => {
         if (error?.retryable) completing.delete(state)
         else tidy(state)
         throw error
@@ -90,7 +90,7 @@ export function createAuthorization(
     },
   }
 
-  async function completed({ searchParams }: URL, state: string): Promise<Completed> {
+  async function completed({ searchParams }: URL, state: string, signal?: AbortSignal): Promise<Completed> {
     if (!state) throw invalidCallback('This URL is no answer to a sign-in: it has no `state`.')
     // All that takes long or runs the user's code comes before the lock.
     const send = await client.ready()
@@ -114,7 +114,7 @@ export function createAuthorization(
         if (!token) throw error
         const expected = { nonce, maxAge, required: nonce !== undefined, signature: verifyIdToken }
         await checkIdToken(client, idToken, expected)
-        await grant.establish(session, reply, signIn.scope === undefined ? {} : { scope: signIn.scope })
+        await grant.establish(session, reply, { scope: signIn.scope, signal })
       } catch (error) {
         await grant.discard(session)
         throw error

@@ -8,6 +8,7 @@ import type { Login, SessionGrantOptions } from './login.ts'
 import { establishedByPolling, intervalOf } from './polling.ts'
 import { sessionGrant } from './session-grant.ts'
 import { answered } from './token-endpoint.ts'
+import { untilAborted } from './until-aborted.ts'
 import { unavailable } from './verdict.ts'
 
 export interface CibaOptions extends ClientOptions, SessionGrantOptions {
@@ -54,10 +55,9 @@ export function ciba(options: CibaOptions): Accounts<CibaLogin> {
   const client = createOAuthClient(options)
   return accounts(options.store ?? memoryStore(), (store, account) => {
     const grant = sessionGrant(client, 'ciba', { ...options, scope, store, account })
-    return { ...grant.login, signIn }
+    return { ...grant.login, signIn: (request) => untilAborted(grant, request.signal, () => signIn(request)) }
 
     async function signIn({ signal, ...asked }: CibaRequest): Promise<void> {
-      signal?.throwIfAborted()
       const { loginHint, loginHintToken, idTokenHint, bindingMessage, userCode, acrValues } = asked
       if ([loginHint, loginHintToken, idTokenHint].filter((hint) => hint !== undefined).length !== 1)
         throw new LatchkeyError('invalid_option', 'Give one of `loginHint`, `loginHintToken` and `idTokenHint`.')

@@ -9,6 +9,7 @@ import type { Login, SessionGrantOptions } from './login.ts'
 import { establishedByPolling, intervalOf } from './polling.ts'
 import { sessionGrant } from './session-grant.ts'
 import { answered } from './token-endpoint.ts'
+import { untilAborted } from './until-aborted.ts'
 import { unavailable } from './verdict.ts'
 
 /** What the user must do (RFC 8628, section 3.3). */
@@ -57,10 +58,9 @@ export function deviceCode(options: DeviceCodeOptions): Accounts<DeviceLogin> {
   const client = createOAuthClient(options)
   return accounts(options.store ?? memoryStore(), (store, account) => {
     const grant = sessionGrant(client, 'device_code', { ...options, store, account })
-    return { ...grant.login, signIn }
+    return { ...grant.login, signIn: ({ signal } = {}) => untilAborted(grant, signal, () => signIn(signal)) }
 
-    async function signIn({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
-      signal?.throwIfAborted()
+    async function signIn(signal: AbortSignal | undefined): Promise<void> {
       const parameters = new URLSearchParams(further)
       if (scope !== undefined) parameters.set('scope', scope)
       for (const one of [resource].flat()) parameters.append('resource', one)
@@ -71,6 +71,7 @@ export function deviceCode(options: DeviceCodeOptions): Accounts<DeviceLogin> {
       const { device_code, user_code, verification_uri, verification_uri_complete, ...rest } = answered(reply)
       if (typeof device_code !== 'string' || typeof user_code !== 'string' || typeof verification_uri !== 'string')
         throw unavailable('answered with something else than a device code', reply)
+      signal?.throwIfAborted()
       const expiresAt = Date.now() + (Number.parseFloat(String(rest.expires_in)) || 600) * 1000
       await prompt({
         userCode: user_code,

@@ -68,13 +68,15 @@ export function createProver(key: () => Promise<CryptoKeyPair>, nonces: Nonces):
  */
 export async function keyIn(store: CredentialStore, id: string): Promise<CryptoKeyPair> {
   if (store.keyPair) return store.keyPair(keyId(id), () => generate(false))
-  for (;;) {
-    const entry = await store.get(keyId(id))
-    if (entry) return restored(entry.value, store)
+  let entry = await store.get(keyId(id))
+  if (!entry) {
     const { privateKey } = await generate(true)
     const jwk = await crypto.subtle.exportKey('jwk', privateKey)
     await store.put(keyId(id), utf8(JSON.stringify(jwk)), { ifVersion: null })
+    // Somebody else's, where that came first.
+    entry = await store.get(keyId(id))
   }
+  return restored(entry?.value, store)
 }
 
 export function keyId(id: string): string {
@@ -99,9 +101,9 @@ function generate(extractable: boolean): Promise<CryptoKeyPair> {
   return crypto.subtle.generateKey(ALGORITHM, extractable, ['sign', 'verify'])
 }
 
-async function restored(value: Uint8Array, store: CredentialStore): Promise<CryptoKeyPair> {
+async function restored(value: Uint8Array | undefined, store: CredentialStore): Promise<CryptoKeyPair> {
   try {
-    const jwk = JSON.parse(fromUtf8(value))
+    const jwk = JSON.parse(fromUtf8(value as Uint8Array))
     const { d: _, key_ops: __, ...publicJwk } = jwk
     return {
       privateKey: await crypto.subtle.importKey('jwk', jwk, ALGORITHM, false, ['sign']),

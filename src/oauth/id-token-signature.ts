@@ -38,6 +38,7 @@ export function idTokenSignature(): SignatureCheck {
     async function loaded() {
       const response = await fetch(jwks_uri as string, {
         headers: { accept: 'application/json' },
+        redirect: 'manual',
         signal: AbortSignal.timeout(REQUEST_TIMEOUT),
       })
       const body = response.ok ? await response.json().catch(() => undefined) : undefined

@@ -1,5 +1,6 @@
 // The record of a session in its store: every step is a compare-and-set on the one before.
 import type { CredentialStore, Entry, Version } from '../types.ts'
+import { contended, TRIES } from './contention.ts'
 import { type Held, readRecord, type SessionRecord, writtenRecord } from './record.ts'
 
 /** Written; or not, because what stands there was issued later, or because the session is over. */
@@ -29,7 +30,7 @@ export function createJournal(store: CredentialStore, id: string): Journal {
     },
     async keep(from, record) {
       let { version } = from
-      for (;;) {
+      for (let tries = 0; tries < TRIES; tries++) {
         const result = await store.put(id, writtenRecord(record), { ifVersion: version })
         if (result.ok) return { record, version: result.version }
         const current = result.current && readRecord(result.current, store)
@@ -37,22 +38,25 @@ export function createJournal(store: CredentialStore, id: string): Journal {
         if (current.record.issuedAt > record.issuedAt) return 'newer'
         version = current.version
       }
+      throw contended(store)
     },
     async replace(record, ifVersion) {
       let version = ifVersion === undefined ? ((await store.get(id))?.version ?? null) : ifVersion
-      for (;;) {
+      for (let tries = 0; tries < TRIES; tries++) {
         const result = await store.put(id, writtenRecord(record), { ifVersion: version })
         if (result.ok || ifVersion !== undefined) return
         version = result.current?.version ?? null
       }
+      throw contended(store)
     },
     async remove() {
-      for (;;) {
+      for (let tries = 0; tries < TRIES; tries++) {
         const entry = await store.get(id)
         if (!entry) return undefined
         const record = readable(entry)
         if ((await store.delete(id, { ifVersion: entry.version })) !== 'conflict') return record
       }
+      throw contended(store)
     },
   }
 

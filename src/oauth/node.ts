@@ -12,6 +12,7 @@ import type { StartOptions } from './authorization-request.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
 import type { Login, SessionGrantOptions } from './login.ts'
 import { sessionGrant } from './session-grant.ts'
+import { untilAborted } from './until-aborted.ts'
 
 export interface LoopbackOptions extends ClientOptions, SessionGrantOptions, AuthorizationOptions {
   /** As registered at the server: some take only the one, some only the other. Default `'127.0.0.1'`. */
@@ -35,8 +36,10 @@ export interface LoopbackLogin extends Login {
    * @throws OAuthError `interaction_required` when nobody did in time or the user refused; `callback_invalid`, `issuer_invalid`, `token_unavailable`, `client_misconfigured`
    * @throws the signal's reason
    */
-  signIn(options?: Omit<StartOptions, 'returnTo' | 'popup'> & { signal?: AbortSignal }): Promise<void>
+  signIn(options?: Asked): Promise<void>
 }
+
+type Asked = Omit<StartOptions, 'returnTo' | 'popup'> & { signal?: AbortSignal }
 
 /**
  * Signs a user in by the browser of the machine (RFC 8252), always with PKCE. Call `signIn()`, and give the object as `auth`; with `store`
@@ -63,10 +66,9 @@ export function loopback(options: LoopbackOptions): Accounts<LoopbackLogin> {
   return accounts(options.store ?? memoryStore(), (store, account) => {
     const grant = sessionGrant(client, 'loopback', { ...options, store, account })
     const authorization = createAuthorization(client, grant, options)
-    return { ...grant.login, signIn }
+    return { ...grant.login, signIn: (asked = {}) => untilAborted(grant, asked.signal, () => signIn(asked)) }
 
-    async function signIn({ signal, ...asked }: Parameters<LoopbackLogin['signIn']>[0] = {}): Promise<void> {
-      signal?.throwIfAborted()
+    async function signIn({ signal, ...asked }: Asked): Promise<void> {
       const server = createServer()
       const timer = new AbortController()
       const ends = signal ? AbortSignal.any([signal, timer.signal]) : timer.signal
@@ -79,7 +81,7 @@ export function loopback(options: LoopbackOptions): Accounts<LoopbackLogin> {
         const opened = Promise.resolve(open(url)).then(() => new Promise<never>(() => {}))
         const { target, response } = await abortable(Promise.race([answer, opened]), ends)
         server.close()
-        await authorization.complete(target).then(
+        await authorization.complete(target, signal).then(
           () => show(response, 200, page),
           (error) => {
             show(response, 400, 'Nobody was signed in. Go back to the program to see why.')

@@ -1,6 +1,6 @@
 // Asking again and again whether the user has decided (RFC 8628, section 3.5; CIBA Core, section 11).
 import { OAuthError } from '../errors.ts'
-import { abortable, sleep } from '../timing.ts'
+import { sleep } from '../timing.ts'
 import type { Ask, OAuthClient, Reply } from './client.ts'
 import type { Prover } from './dpop.ts'
 import { checkIdToken } from './id-token.ts'
@@ -30,7 +30,7 @@ export function intervalOf(interval: unknown): number {
 }
 
 /**
- * Begins the session once the user has agreed.
+ * Begins the session once the user has agreed. An answer that is on its way when the signal is aborted is waited for, and its tokens revoked.
  * @throws OAuthError, StoreError, the signal's reason
  */
 export async function establishedByPolling(
@@ -44,7 +44,7 @@ export async function establishedByPolling(
     const reply = await polled(client, ask(grant.first), grant.prover(session), polling)
     const { idToken } = readTokens({ ...reply, receivedAt: Date.now() })
     await checkIdToken(client, idToken, { required: polling.openId })
-    await grant.establish(session, reply)
+    await grant.establish(session, reply, { signal: polling.signal })
   } catch (error) {
     await grant.discard(session)
     throw error
@@ -67,8 +67,8 @@ async function polled(
     if (Date.now() + pause > expiresAt) throw refused('expired_token', { status: 0, headers: new Headers() })
     await sleep(pause, signal)
     try {
-      const work = client.ready().then((send) => send(ask, { prover }))
-      const reply = await (signal ? abortable(work, signal) : work)
+      const send = await client.ready()
+      const reply = await send(ask, { prover })
       const { token, error } = readTokens({ ...reply, receivedAt: Date.now() }, reply.headers)
       if (token) return reply
       throw error

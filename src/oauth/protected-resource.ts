@@ -3,7 +3,7 @@ import { LatchkeyError, OAuthError } from '../errors.ts'
 import { parseChallenges } from '../http/challenge.ts'
 import { parseUrl } from '../http/origin.ts'
 import type { Fetch } from '../types.ts'
-import { type IssuerSource, REQUEST_TIMEOUT, secure } from './server.ts'
+import { type IssuerSource, limited, REQUEST_TIMEOUT, secure } from './server.ts'
 import { invalidIssuer } from './verdict.ts'
 
 export interface ProtectedResourceOptions {
@@ -63,12 +63,13 @@ export function protectedResource(resource: string | URL, options: ProtectedReso
 
   async function ask(place: URL): Promise<Response> {
     try {
-      return await (transport ?? globalThis.fetch)(place.href, {
+      const response = await (transport ?? globalThis.fetch)(place.href, {
         headers: { accept: 'application/json' },
         redirect: 'manual',
         credentials: 'omit',
         signal: AbortSignal.timeout(REQUEST_TIMEOUT),
       })
+      return limited(response)
     } catch {
       throw silent(url)
     }

@@ -79,10 +79,11 @@ export function writtenRecord(record: SessionRecord): Uint8Array {
   return utf8(JSON.stringify(record))
 }
 
-/** A token, and the session it is of. */
+/** A token, the session it is of, and whether it was there already. */
 export interface Obtained {
   readonly token: AccessToken
   readonly session: string
+  readonly found?: boolean
 }
 
 /** The token for what is asked, unless it ends now or is the refused one. */
@@ -128,7 +129,7 @@ export function settled(
     ...(answer.status >= 500 && { unanswered: true }),
   }
   if (error) return { record: { ...kept, ...(error.retryAt && { restsUntil: error.retryAt }) }, error }
-  if (idToken && rest.idToken && !sameUser(idToken, rest.idToken))
+  if (idToken && rest.idToken && !sameUser(rest.idToken, idToken))
     return { record: kept, error: invalidIssuer('The server renewed the token for another user. It is not used.') }
   const { unanswered: ____, ended: _____, ...clear } = kept
   const now = Date.now()
@@ -148,16 +149,17 @@ export function settled(
   }
 }
 
-/** OpenID Connect Core, section 12.2. */
-function sameUser(one: string, other: string): boolean {
-  const [a, b] = [claimsOf(one), claimsOf(other)]
-  return a !== undefined && a.sub === b?.sub && a.iss === b?.iss
+/** OpenID Connect Core, section 12.2. What was encrypted for somebody else names nobody to compare with. */
+function sameUser(before: string, now: string): boolean {
+  const [a, b] = [claimsOf(before), claimsOf(now)]
+  return a === undefined || (a.sub === b?.sub && a.iss === b?.iss)
 }
 
 /** The claims of an ID token (OpenID Connect Core, section 2), unverified. */
 export function claimsOf(idToken: string): Record<string, unknown> | undefined {
   try {
-    return JSON.parse(fromUtf8(fromBase64url(idToken.split('.')[1] ?? '') ?? new Uint8Array()))
+    const claims = JSON.parse(fromUtf8(fromBase64url(idToken.split('.')[1] ?? '') ?? new Uint8Array()))
+    return typeof claims === 'object' && claims !== null ? claims : undefined
   } catch {
     return undefined
   }

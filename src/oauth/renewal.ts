@@ -1,11 +1,17 @@
 // One token for many callers: obtained once, renewed ahead of time, and never lost to the failure or abort of one of them.
-import { OAuthError, StoreError } from '../errors.ts'
+import { OAuthError } from '../errors.ts'
 import type { RenewEvent } from '../events.ts'
 import { abortable, sleep } from '../timing.ts'
 import type { AccessToken, Challenge, TokenContext, TokenSource } from '../types.ts'
 
+/** A token, and whether it was there already, so that no server was asked for it. */
+export interface Given {
+  readonly token: AccessToken
+  readonly found?: boolean
+}
+
 /** Gives a token that is not the one to be replaced. Runs on its own time: no caller's signal reaches it. */
-export type Obtain = (replaced: AccessToken | undefined, report: TokenContext['report']) => Promise<AccessToken>
+export type Obtain = (replaced: AccessToken | undefined, report: TokenContext['report']) => Promise<Given>
 
 export interface Renewal extends TokenSource {
   renew(refused: AccessToken, challenge: readonly Challenge[], context: TokenContext): Promise<boolean>
@@ -84,7 +90,7 @@ export function createRenewal(obtain: Obtain, look?: (held: AccessToken) => Prom
       found = await shared(before.token)
     } catch (error) {
       // Of a store that cannot be read nothing follows.
-      if (error instanceof StoreError) return
+      if (!(error instanceof OAuthError)) return
     }
     lookedAt = performance.now()
     if (held === before && !(found && same(found, before.token))) held = found && hold(found)
@@ -99,13 +105,13 @@ export function createRenewal(obtain: Obtain, look?: (held: AccessToken) => Prom
   function start(context: TokenContext, refused: AccessToken | undefined): Flight {
     const began = performance.now()
     const promise = obtain(refused, (event) => context.report(event)).then(
-      (token) => {
+      ({ token, found }) => {
         if (flight === started) {
           held = hold(token)
           lastError = undefined
           lookedAt = performance.now()
         }
-        end('renewed')
+        end(found ? undefined : 'renewed')
         return token
       },
       (error) => {
@@ -121,9 +127,10 @@ export function createRenewal(obtain: Obtain, look?: (held: AccessToken) => Prom
     promise.catch(() => {})
     return started
 
-    function end(outcome: RenewEvent['outcome'], code?: string): void {
+    function end(outcome: RenewEvent['outcome'] | undefined, code?: string): void {
       if (flight === started) flight = undefined
-      context.report({ type: 'renew', outcome, duration: performance.now() - began, ...(code && { code }) })
+      if (outcome)
+        context.report({ type: 'renew', outcome, duration: performance.now() - began, ...(code && { code }) })
     }
   }
 }
@@ -160,10 +167,7 @@ export function same(one: AccessToken, other: AccessToken): boolean {
 }
 
 /** Asks again while the server is only unavailable, within the time of one renewal. Everybody who waits shares this wait. */
-export async function patiently(
-  obtain: () => Promise<AccessToken>,
-  repeatable: (error: OAuthError) => boolean,
-): Promise<AccessToken> {
+export async function patiently<T>(obtain: () => Promise<T>, repeatable: (error: OAuthError) => boolean): Promise<T> {
   const deadline = performance.now() + FLIGHT_TIME
   for (let attempt = 1; ; attempt++) {
     try {

@@ -53,8 +53,8 @@ export function repeatableGrant(
   }
   const source = createRenewal(async (replaced, report) => {
     const obtain = () => patiently(once, () => true)
-    const token = await (store ? keptIn(store, nameNow(), obtain)(replaced, report) : obtain())
-    return prover ? bound(token, prover) : token
+    const given = store ? await keptIn(store, nameNow(), obtain)(replaced, report) : { token: await obtain() }
+    return prover ? { ...given, token: bound(given.token, prover) } : given
   })
   return grantStrategy(source, {
     ...options,

@@ -2,6 +2,7 @@
 import { type AuthorizationServer, allowInsecureRequests, customFetch } from 'oauth4webapi'
 import { CredentialError, LatchkeyError } from '../errors.ts'
 import { isLoopback, parseUrl } from '../http/origin.ts'
+import { abortable } from '../timing.ts'
 import type { Fetch } from '../types.ts'
 import { invalidIssuer, unavailable } from './verdict.ts'
 
@@ -55,13 +56,32 @@ export function createServer(options: ServerOptions): Server {
     async fetch(input, init) {
       secure(parseUrl(String(input), 'endpoint'))
       try {
-        return await (transport ?? globalThis.fetch)(input, init)
+        const work = (transport ?? globalThis.fetch)(input, init)
+        // Also where the transport heeds no signal: who waits for it may hold a lock.
+        return limited(await (init?.signal ? abortable(work, init.signal) : work))
       } catch {
         throw unavailable('could not be reached')
       }
     },
   }
   return server
+}
+
+/** Bytes of an answer: far more than a server has to say. */
+const MOST = 1024 * 1024
+
+/** Breaks off where the body is longer than any that is meant. */
+export function limited(response: Response): Response {
+  if (!response.body) return response
+  let left = MOST
+  const limit = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      left -= chunk.length
+      if (left < 0) throw new RangeError()
+      controller.enqueue(chunk)
+    },
+  })
+  return new Response(response.body.pipeThrough(limit), response)
 }
 
 /** Milliseconds one request to the authorization server may take. */

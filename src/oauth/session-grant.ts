@@ -7,7 +7,7 @@ import { formRequest } from './form-request.ts'
 import { keepFresh } from './keep-fresh.ts'
 import type { Login, SessionGrantOptions, TokenWish } from './login.ts'
 import { claimsOf, type Obtained, type SessionRecord, settled } from './record.ts'
-import { createRenewal, patiently, type Renewal } from './renewal.ts'
+import { createRenewal, type Given, patiently, type Renewal } from './renewal.ts'
 import { revoked } from './revocation.ts'
 import { createSession } from './session.ts'
 import { onSignInChange } from './sign-in-changes.ts'
@@ -40,10 +40,15 @@ export interface SessionGrant {
   /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
   prover(session: string): Prover | undefined
   /**
-   * Makes a token response the session. Where it has no `scope`, what was asked for was granted (RFC 6749, section 5.1).
-   * @throws OAuthError, StoreError
+   * Makes a token response the session. Where it has no `scope`, what was asked for was granted (RFC 6749, section 5.1). Aborted, it
+   * revokes the tokens instead.
+   * @throws OAuthError, StoreError, the signal's reason
    */
-  establish(session: string, reply: Reply, asked?: { scope?: string | undefined }): Promise<SessionRecord>
+  establish(
+    session: string,
+    reply: Reply,
+    asked?: { scope?: string | undefined; signal?: AbortSignal | undefined },
+  ): Promise<SessionRecord>
   read(): Promise<SessionRecord | undefined>
   /** Of a session that did not begin, the key is forgotten. */
   discard(session: string): Promise<void>
@@ -109,11 +114,15 @@ export function sessionGrant(
         last = { session, prover: createProver(() => keyIn(store, `${id} ${session}`), nonces) }
       return last.prover
     },
-    async establish(session, reply, { scope = options.scope } = {}) {
+    async establish(session, reply, { scope = options.scope, signal } = {}) {
       const before = await engine.read().catch(() => undefined)
       const answer = { status: reply.status, text: reply.text, receivedAt: Date.now(), asked: wanted({}).name }
       const { record, token, error } = settled({ format: 1, session, tokens: {}, issuedAt: 0 }, answer, reply.headers)
       if (error) throw error
+      if (signal?.aborted) {
+        void revoked(client, record)
+        throw signal.reason
+      }
       const granted = token?.scope ?? scope
       const { issuer } = await client.server.metadata()
       const established = { ...record, issuer, ...(granted !== undefined && { scope: granted }) }
@@ -160,7 +169,7 @@ export function sessionGrant(
         (refused, report) => patiently(async () => proved(await engine.obtain(asked, refused, report)), wasAnswered),
         async (held) => {
           const { session, token } = await engine.look(asked)
-          if (session !== undefined && token) return proved({ session, token })
+          if (session !== undefined && token) return proved({ session, token }).token
           // What is held lasts to its end, unless somebody else has signed in.
           return sessionOf.get(held) === session ? held : undefined
         },
@@ -184,11 +193,11 @@ export function sessionGrant(
     return { name: JSON.stringify([sorted, resource]), parameters, ...(resource === resources[0] && { scope: sorted }) }
   }
 
-  function proved({ session, token }: Obtained): AccessToken {
+  function proved({ session, token, found = false }: Obtained): Given {
     const prover = grant.prover(session)
     const given = prover ? bound(token, prover) : token
     sessionOf.set(given, session)
-    return given
+    return { token: given, found }
   }
 
   function forget(): void {

@@ -99,5 +99,5 @@ export function createSession({ store, id, prepare, begin, abandon }: SessionOpt
 }
 
 function good({ session, token }: Partial<Obtained>): Obtained | undefined {
-  return session !== undefined && token ? { session, token } : undefined
+  return session !== undefined && token ? { session, token, found: true } : undefined
 }

@@ -1,6 +1,7 @@
 // Sign-ins that were started: what is needed to complete each, once, kept where the user comes back to.
 import { base64url, fromUtf8, utf8 } from '../crypto/bytes.ts'
 import type { CredentialStore } from '../types.ts'
+import { contended, TRIES } from './contention.ts'
 
 /** One sign-in on its way. */
 export interface SignIn {
@@ -80,7 +81,7 @@ export function createSignIns(store: CredentialStore, id: string, drop: (signIn:
 
   /** Written over what was read and nothing else; undefined changes nothing. */
   async function change(next: (book: Book) => Book | undefined): Promise<void> {
-    for (;;) {
+    for (let tries = 0; tries < TRIES; tries++) {
       const entry = await store.get(id)
       const book = next(read(entry?.value))
       if (!book) return
@@ -90,6 +91,7 @@ export function createSignIns(store: CredentialStore, id: string, drop: (signIn:
       for (const [state, signIn] of Object.entries(book.open)) if (!written.open[state]) drop(signIn)
       return
     }
+    throw contended(store)
   }
 }
 

@@ -1,7 +1,7 @@
 // The session ends here, at the authorization server, and, where it has a place for that, in the user's browser.
 import { LatchkeyError } from '../errors.ts'
+import { isLoopback } from '../http/origin.ts'
 import type { OAuthClient } from './client.ts'
-import { secure } from './server.ts'
 import type { SessionGrant } from './session-grant.ts'
 
 export interface SignOutOptions {
@@ -25,10 +25,11 @@ export async function signOut(
     throw new LatchkeyError('invalid_option', "`returnTo` must be a whole URL, e.g. 'https://app.example.com/'.")
   const { record, revoked } = await grant.end()
   const server = await client.server.metadata().catch(() => undefined)
+  const place = server?.end_session_endpoint
   // The ID token is for who gave it, and nobody else.
-  if (!server?.end_session_endpoint || (record?.issuer ?? server.issuer) !== server.issuer) return { revoked }
-  const url = new URL(server.end_session_endpoint)
-  secure(url)
+  if (!place || (record?.issuer ?? server.issuer) !== server.issuer || !URL.canParse(place)) return { revoked }
+  const url = new URL(place)
+  if (url.protocol !== 'https:' && !isLoopback(url.hostname)) return { revoked }
   url.searchParams.set('client_id', client.id)
   if (record?.idToken) url.searchParams.set('id_token_hint', record.idToken)
   if (returnTo !== undefined) url.searchParams.set('post_logout_redirect_uri', String(returnTo))

@@ -4,6 +4,7 @@ import type { ClientEvent } from '../events.ts'
 import { sleep } from '../timing.ts'
 import type { AccessToken, CredentialStore, Lease } from '../types.ts'
 import type { Reply } from './client.ts'
+import { contended, TRIES } from './contention.ts'
 import type { Journal, Kept } from './journal.ts'
 import {
   goodToken,
@@ -16,7 +17,7 @@ import {
   settled,
 } from './record.ts'
 import { REQUEST_TIMEOUT } from './server.ts'
-import { ended, notGranted, resting, signedOut } from './verdict.ts'
+import { ended, LONGEST_REST, notGranted, resting, signedOut } from './verdict.ts'
 
 /** What a token is wanted for: its name in the record, and what the request says of it. */
 export interface Asked {
@@ -89,19 +90,19 @@ export function createSpender(
       if (kept === 'gone') abandon(record)
     },
     async renewed(lease, send, asked, refused, told) {
-      for (;;) {
+      for (let tries = 0; tries < TRIES; tries++) {
         const held = await journal.read()
         if (!held) throw signedOut()
         const { record } = held
         const token = goodToken(record, asked.name, refused)
-        if (token) return { token, session: record.session }
+        if (token) return { token, session: record.session, found: true }
         if (record.answer) {
           // Left by a holder who died before it could read it.
           await journal.keep(held, settled(record, record.answer).record)
           continue
         }
         if (!record.refreshToken) throw ended(record.ended)
-        if ((record.restsUntil ?? 0) > Date.now()) throw resting(record.restsUntil)
+        if (rests(record)) throw resting(record.restsUntil)
         guardScope(record.scope, asked.scope)
         if (lease.lost.aborted || (record.intent && busy(record.intent, told))) return undefined
         const began = performance.now()
@@ -111,6 +112,7 @@ export function createSpender(
         if (obtained) return obtained
         told.raced = true
       }
+      throw contended(store)
     },
   }
 
@@ -179,9 +181,9 @@ export function createSpender(
     try {
       return await journal.keep(from, record)
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error
+      const code = error instanceof StoreError ? error.code : 'unavailable'
       unsaved = { from, record }
-      afterwards.push(() => report({ type: 'unsaved', code: error.code }))
+      afterwards.push(() => report({ type: 'unsaved', code }))
       return undefined
     }
   }
@@ -201,16 +203,19 @@ function guardScope(granted: string | undefined, wanted: string | undefined): vo
   if (missing?.length) throw notGranted(missing.join(' '))
 }
 
+/** A rest that is longer than any we keep was written by another clock. */
+function rests({ restsUntil = 0 }: SessionRecord): boolean {
+  const left = restsUntil - Date.now()
+  return left > 0 && left <= LONGEST_REST
+}
+
 function isUnavailable(error: unknown): boolean {
   return (error as { code?: unknown } | undefined)?.code === 'token_unavailable'
 }
 
 /** Undefined when the store could not write it: the next write says more, and is made in any case. */
 function unwritten(work: Promise<Kept>): Promise<Kept | undefined> {
-  return work.catch((error) => {
-    if (error instanceof StoreError) return undefined
-    throw error
-  })
+  return work.catch(() => undefined)
 }
 
 function withoutIntent({ intent: _, ...record }: SessionRecord): SessionRecord {

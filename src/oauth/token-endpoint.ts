@@ -9,8 +9,6 @@ import { refused, unavailable } from './verdict.ts'
 const TYPES: Record<string, string> = { bearer: 'Bearer', dpop: 'DPoP' }
 // Statuses that say nothing about the request: too early, too many, or a server in trouble.
 const LATER = [0, 408, 425, 429]
-// Far more than a token response needs.
-const MOST_CHARACTERS = 1024 * 1024
 
 /** An answer of the token endpoint as it can be kept: what is in it, and when it came. */
 export interface Answer {
@@ -72,14 +70,16 @@ function conforming(
   { access_token, token_type = 'bearer', expires_in, scope }: Record<string, unknown>,
   receivedAt: number,
 ): AccessToken | undefined {
-  const lifetime = Number.parseFloat(String(expires_in))
+  const expiresAt = receivedAt + Number.parseFloat(String(expires_in)) * 1000
   const type = TYPES[String(token_type ?? 'bearer').toLowerCase()]
   if (!isText(access_token) || !type) return undefined
+  const granted = Array.isArray(scope) ? scope.join(' ') : scope
   return {
     value: new Secret(access_token),
     type,
-    ...(lifetime >= 0 && { expiresAt: receivedAt + lifetime * 1000 }),
-    ...(typeof scope === 'string' && { scope }),
+    // What is no time, or lies before the answer, says nothing: the resource will tell.
+    ...(expiresAt >= receivedAt && expiresAt <= Number.MAX_SAFE_INTEGER && { expiresAt }),
+    ...(isText(granted) && { scope: granted }),
   }
 }
 
@@ -88,7 +88,6 @@ function isText(value: unknown): value is string {
 }
 
 function parsed(text: string): Record<string, unknown> | undefined {
-  if (text.length > MOST_CHARACTERS) return undefined
   try {
     const body = JSON.parse(text)
     return typeof body === 'object' && body !== null && !Array.isArray(body) ? body : undefined

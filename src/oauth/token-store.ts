@@ -1,9 +1,9 @@
 // A token that other instances find: kept in a store, renewed by one of them at a time.
 import { fromUtf8, utf8 } from '../crypto/bytes.ts'
-import { StoreError } from '../errors.ts'
+import { LatchkeyError, StoreError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import type { AccessToken, CredentialStore, Entry } from '../types.ts'
-import { type Obtain, same } from './renewal.ts'
+import { type Given, type Obtain, same } from './renewal.ts'
 
 /** Milliseconds a stored token must still last to be taken over. */
 const MARGIN = 5000
@@ -11,24 +11,24 @@ const MARGIN = 5000
 /** The stored token when it is good; else a new one, which the lock lets only one instance fetch. */
 export function keptIn(store: CredentialStore, id: string, obtain: () => Promise<AccessToken>): Obtain {
   return async (refused) => {
-    const found = good(await read(store, id), refused)
-    if (found) return found
+    const token = good(await read(store, id), refused)
+    if (token) return { token, found: true }
     try {
       return await store.lock(id, () => renewed(refused))
     } catch (error) {
+      if (error instanceof LatchkeyError && !(error instanceof StoreError)) throw error
       // The store is a convenience here: without it, this instance gets a token of its own.
-      if (error instanceof StoreError) return obtain()
-      throw error
+      return { token: await obtain() }
     }
   }
 
-  async function renewed(refused: AccessToken | undefined): Promise<AccessToken> {
+  async function renewed(refused: AccessToken | undefined): Promise<Given> {
     const entry = await read(store, id)
     const found = good(entry, refused)
-    if (found) return found
+    if (found) return { token: found, found: true }
     const token = await obtain()
     await store.put(id, written(token), { ifVersion: entry?.version ?? null }).catch(() => {})
-    return token
+    return { token }
   }
 }
 

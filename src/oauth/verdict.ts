@@ -29,14 +29,10 @@ const ADVICE: Record<OAuthErrorCode, string> = {
 
 /** The server could not be reached, or did not answer as a token endpoint does: nothing is known to be wrong with us. */
 export function unavailable(what: string, response?: { status: number; headers: Headers }): OAuthError {
-  const wait = response && waitHint(response.headers)
   return new OAuthError(
     'token_unavailable',
     `The authorization server ${what}${response ? ` (status ${response.status})` : ''}. ${ADVICE.token_unavailable}`,
-    {
-      status: response?.status,
-      retryAt: wait === undefined ? undefined : Date.now() + wait,
-    },
+    { status: response?.status, retryAt: response && retryAt(response.headers) },
   )
 }
 
@@ -44,12 +40,19 @@ export function unavailable(what: string, response?: { status: number; headers: 
 export function refused(error: string, response: { status: number; headers: Headers }): OAuthError {
   const known = /^[\w.:/-]{1,60}$/.test(error) ? error : 'unreadable'
   const code = VERDICTS[known] ?? 'client_misconfigured'
-  const wait = waitHint(response.headers)
   return new OAuthError(code, `The authorization server refused a token: ${known}. ${ADVICE[code]}`, {
     error: known,
     status: response.status,
-    retryAt: wait === undefined ? undefined : Date.now() + wait,
+    retryAt: retryAt(response.headers),
   })
+}
+
+/** Milliseconds for which a server that asked to wait is left alone. Who says a month, e.g. a gateway in between, may not mean it for long. */
+export const LONGEST_REST = 3_600_000
+
+function retryAt(headers: Headers): number | undefined {
+  const wait = waitHint(headers)
+  return wait === undefined ? undefined : Date.now() + Math.min(wait, LONGEST_REST)
 }
 
 /** The server is not the one that was configured, or lacks what was asked of it. */

@@ -24,7 +24,7 @@ const tv = (as: OpenIdProvider, options: Partial<DeviceCodeOptions> = {}) =>
     clientId: 'tv',
     scope: 'openid orders:read',
     fetch: quick as never,
-    prompt: ({ userCode }) => void as.approve(userCode),
+    prompt: ({ userCode }) => void as.approve(userCode).catch(() => {}),
     ...options,
   })
 
@@ -35,7 +35,7 @@ describe('deviceCode against oidc-provider', () => {
     const auth = tv(as, {
       prompt: (prompt) => {
         shown = prompt
-        setTimeout(() => as.approve(prompt.userCode), 150)
+        setTimeout(() => void as.approve(prompt.userCode).catch(() => {}), 150)
       },
     })
     expect(await auth.signedIn()).toBe(false)

@@ -155,12 +155,12 @@ describe('an answer is settled', () => {
     expect(record.idToken).toBe(idToken(fine ? claims : ada))
   })
 
-  it('an ID token that cannot be read is nobody’s', () => {
-    expect([claimsOf(''), claimsOf('a.!.c'), claimsOf('a.b')]).toEqual([undefined, undefined, undefined])
+  it('an ID token that cannot be read is not the user’s, and before one that could not be read nobody was named', () => {
+    expect([claimsOf(''), claimsOf('a.!.c'), claimsOf('a.b'), claimsOf('a.bnVsbA.c')]).toEqual(Array(4).fill(undefined))
     expect(claimsOf(idToken(ada))).toEqual(ada)
-    const unreadable = { ...old, idToken: 'x' }
-    const { error } = settled(unreadable, answer({ ...tokens, id_token: 'y' }))
-    expect(error?.code).toBe('issuer_invalid')
+    const readable = { ...old, idToken: idToken(ada) }
+    expect(settled(readable, answer({ ...tokens, id_token: 'x' })).error?.code).toBe('issuer_invalid')
+    expect(settled({ ...old, idToken: 'x' }, answer({ ...tokens, id_token: 'x' })).error).toBeUndefined()
   })
 })
 

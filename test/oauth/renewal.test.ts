@@ -30,7 +30,7 @@ function numbered(lifetime?: number) {
     asked.push(replaced && textOf(replaced))
     const made = asked.length
     await new Promise((resolve) => setTimeout(resolve, 100))
-    return token(`t${made}`, lifetime)
+    return { token: token(`t${made}`, lifetime) }
   })
   return { obtain, asked }
 }
@@ -111,7 +111,7 @@ describe('one token for many', () => {
   })
 
   it('is not replaced by itself', async () => {
-    const renewal = createRenewal(async () => token('t'))
+    const renewal = createRenewal(async () => ({ token: token('t') }))
     const old = await renewal.token(given())
     expect(await renewal.renew(old, [], given())).toBe(false)
     expect([same(old, token('t')), same(old, token('u'))]).toEqual([true, false])
@@ -122,7 +122,7 @@ describe('one token for many', () => {
     obtain.mockImplementationOnce(async () => {
       asked.push('first')
       await new Promise((resolve) => setTimeout(resolve, 100))
-      return token('refused')
+      return { token: token('refused') }
     })
     const renewal = createRenewal(obtain)
     const first = renewal.token(given())

@@ -273,15 +273,22 @@ describe('what came', () => {
     expect(abandon).toHaveBeenCalledTimes(how === 'removed' ? 1 : 0)
   })
 
-  it('a failure that is not the store’s is nobody’s secret', async () => {
-    const { store, spend, send } = await spending()
+  it('B9 is not lost to a store that fails in a way of its own either: it is used, and saved later', async () => {
+    const { store, spend, send, spender, stored, told } = await spending()
+    const { put } = store
     send.mockImplementation(async () => {
       store.put = async () => {
         throw new TypeError('bug')
       }
       return renewed
     })
-    await expect(spend()).rejects.toThrow('bug')
+    const obtained = await spend()
+    expect(obtained && textOf(obtained.token)).toBe('a1')
+    for (const task of told.afterwards) task()
+    expect(told.report).toHaveBeenCalledWith({ type: 'unsaved', code: 'unavailable' })
+    store.put = put
+    await spender.save()
+    expect(await stored()).toMatchObject({ refreshToken: 'r1' })
   })
 })
 
