@@ -8,7 +8,10 @@ rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
 
 const blocks = []
-for (const file of ['README.md', ...globSync('docs/**/*.md', { cwd: root, exclude: ['docs/api/**', 'docs/.blocks/**'] })].sort()) {
+for (const file of [
+  'README.md',
+  ...globSync('docs/**/*.md', { cwd: root, exclude: ['docs/api/**', 'docs/.blocks/**'] }),
+].sort()) {
   const text = readFileSync(root + file, 'utf8')
   for (const [, language, code] of text.matchAll(/^```(tsx?)\n([\s\S]*?)^```/gm)) {
     const line = text.slice(0, text.indexOf(code)).split('\n').length
