@@ -226,13 +226,13 @@ for (const name of ['chromium', 'firefox'] as BrowserName[])
         await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1000 })
         // Chromium notices either a moment later.
         const write = () => one.evaluate((db) => page.codeOf('write', db), db)
-        await expect.poll(write, { timeout: 20_000 }).toBe('quota')
+        await expect.poll(write, { timeout: 90_000, interval: 500 }).toBe('quota')
         expect(await one.evaluate((db) => page.read(db), db)).toMatch(/^(kept|value)$/)
         await devtools.send('Storage.overrideQuotaForOrigin', { origin })
-        await expect.poll(write, { timeout: 20_000 }).toBe('resolved')
+        await expect.poll(write, { timeout: 90_000, interval: 500 }).toBe('resolved')
         await one.evaluate((db) => page.write(db, 'after'), db)
         expect(await two.evaluate((db) => page.read(db), db)).toBe('after')
-      })
+      }, 200_000)
 
       it('site data that the user cleared is absent, and new data can be written by all tabs', async () => {
         const db = newName()
