@@ -13,9 +13,9 @@ const PURPOSES = ['aws', 'hmac', 'message-signatures', 'oauth', 'observe', 'stor
 // A folder that another may use, and what every client has.
 const SHARED: Record<string, RegExp> = {
   webhooks: /^hmac\//,
-  oauth: /^storage\/memory|^storage\/turns|^storage\/listeners/,
+  oauth: /^storage\/(memory|turns|listeners|whole-lease)/,
 }
-const EVERYBODY = /^storage\/(memory|turns|listeners|requirements|record-key)/
+const EVERYBODY = /^storage\/(memory|turns|listeners|requirements|record-key|whole-lease)/
 
 async function modulesOf(code: string): Promise<string[]> {
   const { metafile } = await build({
