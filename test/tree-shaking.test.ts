@@ -13,7 +13,6 @@ const PURPOSES = ['aws', 'hmac', 'message-signatures', 'oauth', 'observe', 'stor
 // A folder that another may use, and what every client has.
 const SHARED: Record<string, RegExp> = {
   webhooks: /^hmac\//,
-  oauth: /^storage\/(memory|turns|listeners|whole-lease)/,
 }
 const EVERYBODY = /^storage\/(memory|turns|listeners|requirements|record-key|whole-lease)/
 
