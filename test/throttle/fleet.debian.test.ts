@@ -79,6 +79,23 @@ it('T6 what one process is refused holds the others back, and one of all probes 
   expect(seen).toHaveLength(8)
 })
 
+it('T6 a burst is measured from its own first call, also where all of it leaves in one step', async () => {
+  let allowed = 4
+  const { url } = await api(() => ({ status: allowed-- > 0 ? 200 : 429 }))
+  const client = await other(url)
+  const burst = (calls: number) => Promise.all(Array.from({ length: calls }, () => client.get('')))
+  await burst(4)
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  allowed = 8
+  const all = burst(12)
+  while (allowed >= 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  allowed = 1000
+  await all
+  const [learned] = client.limits().filter(({ policy }) => policy === 'learned')
+  expect(learned?.window).toBeGreaterThan(300)
+  expect(learned?.window).toBeLessThan(2500)
+})
+
 it('T6 only calls with the same identity and origin are held back', async () => {
   const { url, seen } = await api((_, index) => (index ? {} : limited('30')))
   const one = await other(url)
