@@ -1,8 +1,5 @@
 // A batch of calls at once against a server in a process of its own that limits them: time over the least it allows, refusals per
 // success, calls given up. Nobody is told the limit but bottleneck.
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { Octokit } from '@octokit/core'
 import { throttling } from '@octokit/plugin-throttling'
 import axios from 'axios'
@@ -12,85 +9,10 @@ import ky from 'ky'
 import { createFetch } from '../dist/fetch.js'
 import { apiKey, createClient } from '../dist/index.js'
 import { median } from './compare.mjs'
+import { idealOf, LIMITS, served } from './limited-server.mjs'
 
 const CALLS = 400
 const LATENCY = 20
-
-// ---- the server ----
-
-function serve(name, latency) {
-  const limit = LIMITS[name]?.()
-  const counts = { ok: 0, refused: 0, most: 0 }
-  let inFlight = 0
-  const server = createServer((_, response) => {
-    counts.most = Math.max(counts.most, ++inFlight)
-    const { ok, headers } = limit?.(performance.now()) ?? { ok: true }
-    const answer = () => {
-      inFlight--
-      counts[ok ? 'ok' : 'refused']++
-      response.writeHead(ok ? 200 : 429, headers).end('{}')
-    }
-    if (latency) setTimeout(answer, latency)
-    else answer()
-  })
-  server.keepAliveTimeout = 60_000
-  server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
-  process.on('message', () => process.send(counts))
-  process.on('disconnect', () => process.exit())
-}
-
-function bucket(perSecond, burst, tell) {
-  let tokens = burst
-  let last
-  return (now) => {
-    tokens = Math.min(burst, tokens + ((now - (last ?? now)) * perSecond) / 1000)
-    last = now
-    const ok = tokens >= 1
-    if (ok) tokens--
-    const more = (Math.max(0, 1 - tokens) / perSecond).toFixed(3)
-    return { ok, headers: tell(ok, burst, Math.floor(tokens), more) }
-  }
-}
-
-function fixedWindow(limit, length, tell) {
-  let ends = 0
-  let used = 0
-  return (now) => {
-    if (now >= ends) {
-      ends = now + length
-      used = 0
-    }
-    const ok = used < limit
-    if (ok) used++
-    return { ok, headers: tell(ok, limit, limit - used, String(Math.ceil((ends - now) / 1000))) }
-  }
-}
-
-const bare = () => ({})
-const fields = (ok, limit, remaining, reset) => ({
-  'x-ratelimit-limit': String(limit),
-  'x-ratelimit-remaining': String(remaining),
-  'x-ratelimit-reset': reset,
-  ...(!ok && { 'retry-after': reset }),
-})
-/** As a server sends it that knows whole seconds only. */
-const wholeSeconds = (ok, limit, remaining, reset) => fields(ok, limit, remaining, String(Math.ceil(reset)))
-/** The current form of the IETF. */
-const structured = (ok, limit, remaining, reset) => ({
-  'ratelimit-policy': `"default";q=${limit};w=2`,
-  ratelimit: `"default";r=${remaining};t=${reset}`,
-  ...(!ok && { 'retry-after': reset }),
-})
-
-// What each allows at the best: the last call of 400 leaves then.
-const LIMITS = {
-  'bucket 50/s, burst 10, headers': () => bucket(50, 10, fields),
-  'bucket 50/s, burst 10, headers in whole seconds': () => bucket(50, 10, wholeSeconds),
-  'window 100 per 2 s, headers': () => fixedWindow(100, 2000, fields),
-  'window 100 per 2 s, RateLimit': () => fixedWindow(100, 2000, structured),
-  'bucket 50/s, burst 10, bare 429': () => bucket(50, 10, bare),
-  'window 100 per 2 s, bare 429': () => fixedWindow(100, 2000, bare),
-}
 
 // ---- the clients ----
 
@@ -140,7 +62,7 @@ function clients(origin) {
 async function main() {
   const only = process.env.ONLY
   for (const name in LIMITS) {
-    const ideal = name.startsWith('bucket') ? ((CALLS - 10) / 50) * 1000 : (CALLS / 100 - 1) * 2000
+    const ideal = idealOf(name, CALLS)
     console.log(`\n${CALLS} calls at once, ${LATENCY} ms: ${name} (at best ${((ideal + LATENCY) / 1000).toFixed(2)} s)`)
     const aim = name.includes('bare') ? '≤ 1.25, ≤ 0.12, 0' : name.includes('whole') ? 'none' : '≤ 1.05, ≤ 0.02, 0'
     for (const client of Object.keys(clients('http://x'))) {
@@ -164,20 +86,6 @@ async function batch(name, client) {
     return { time: await timed(call, CALLS, client), ...(await server.counts()) }
   } finally {
     server.stop()
-  }
-}
-
-async function served(name, latency) {
-  const server = fork(new URL(import.meta.url), ['serve', name, String(latency)])
-  const [{ port }] = await once(server, 'message')
-  return {
-    origin: `http://127.0.0.1:${port}/`,
-    stop: () => server.disconnect(),
-    async counts() {
-      const counted = once(server, 'message')
-      server.send('counts')
-      return (await counted)[0]
-    },
   }
 }
 
@@ -256,5 +164,4 @@ async function unlimited() {
   }
 }
 
-if (process.argv[2] === 'serve') await serve(process.argv[3], Number(process.argv[4]))
-else await main()
+await main()

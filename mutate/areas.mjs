@@ -31,7 +31,7 @@ export const areas = {
     tests: [
       'test/oauth/{record,journal,renewal,spend}.test.ts',
       'test/oauth/{session,session-secrets,session-dpop,client-credentials,keep-fresh,challenges,protected-resource}.test.ts',
-      'test/oauth/assertions.test.ts',
+      'test/oauth/{assertions,device-code,aborted}.test.ts',
     ],
   },
   pipeline: {

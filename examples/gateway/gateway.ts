@@ -6,6 +6,7 @@ import { type Bucket, createBucket } from './bucket.ts'
 import * as checks from './checks.ts'
 
 const HOUR = 3_600_000
+const EXPOSED = 'Date, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate'
 
 interface Route {
   readonly check?: checks.Check
@@ -25,11 +26,15 @@ export interface Gateway {
   close(): void
 }
 
-/** `page` is what a visitor of `/` gets: content by path, with its media type. */
-export async function startGateway(
-  port = 0,
-  page: Record<string, [type: string, content: string]> = {},
-): Promise<Gateway> {
+export interface GatewayOptions {
+  readonly port?: number
+  /** What a visitor of `/` gets: content by path, with its media type. */
+  readonly page?: Record<string, [type: string, content: string]>
+  /** Lets pages of other origins in: `'exposed'` shows them all they need, `'hidden'` what many servers show, which is nothing. */
+  readonly cors?: 'exposed' | 'hidden'
+}
+
+export async function startGateway({ port = 0, page = {}, cors }: GatewayOptions = {}): Promise<Gateway> {
   const authorization = await startAuthorization()
   let strayed = 0
   const elsewhere = await listen(
@@ -66,6 +71,8 @@ export async function startGateway(
   const main = await listen(
     createServer(async (incoming, response) => {
       const request = await arrived(incoming)
+      if (cors) allow(response, cors, request)
+      if (cors && request.method === 'OPTIONS') return response.writeHead(204).end()
       const path = request.target.split('?')[0] as string
       const route = routes[path]
       const count = asked.get(path) ?? 0
@@ -103,6 +110,15 @@ export async function startGateway(
       }
     },
   }
+}
+
+/** What a page of another origin may send and see (fetch.spec.whatwg.org, section 3.3). */
+function allow(response: ServerResponse, cors: 'exposed' | 'hidden', { headers }: checks.Arrived): void {
+  response.setHeader('access-control-allow-origin', headers.origin ?? '*')
+  response.setHeader('access-control-allow-headers', headers['access-control-request-headers'] ?? '*')
+  response.setHeader('access-control-allow-methods', 'GET, POST, PUT')
+  response.setHeader('vary', 'origin, access-control-request-headers')
+  if (cors === 'exposed') response.setHeader('access-control-expose-headers', EXPOSED)
 }
 
 function reply(response: ServerResponse, status: number, body: unknown): void {

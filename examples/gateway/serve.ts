@@ -39,9 +39,12 @@ export async function serve(): Promise<void> {
     target: 'es2022',
     write: false,
   })
-  const gateway = await startGateway(Number(process.env.PORT ?? 0), {
-    '/': ['text/html; charset=utf-8', readFileSync(`${here}page.html`, 'utf8')],
-    '/page.js': ['text/javascript', outputFiles[0]?.text ?? ''],
+  const gateway = await startGateway({
+    port: Number(process.env.PORT ?? 0),
+    page: {
+      '/': ['text/html; charset=utf-8', readFileSync(`${here}page.html`, 'utf8')],
+      '/page.js': ['text/javascript', outputFiles[0]?.text ?? ''],
+    },
   })
   for (const route of gateway.routes) {
     const [curl, code] = ways[route] ?? KEY

@@ -1,4 +1,5 @@
 import { LatchkeyError } from '../errors.ts'
+import type { BodyInit } from '../platform.ts'
 import type { Bytes } from '../types.ts'
 import { encodedForm } from './form.ts'
 

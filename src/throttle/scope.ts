@@ -90,7 +90,7 @@ export function land(scope: Scope, flight: Flight): void {
   if (!scope.flights.delete(flight)) return
   if (flight.round === scope.round) scope.air--
   // What is not whole leaves a rest.
-  scope.inFlight = scope.flights.size ? scope.inFlight - flight.cost : 0
+  scope.inFlight = scope.flights.size || scope.elsewhere ? scope.inFlight - flight.cost : 0
 }
 
 /** Nothing is under way, and nothing holds calls back: one that is closed would open early. */

@@ -156,11 +156,11 @@ export function createScopes(options: ScopesOptions): Scopes {
     return undefined
   }
 
-  function depart(scope: Scope, call: LimitedCall): Flight {
+  function depart(scope: Scope, call: LimitedCall, alone = !scope.queue.length): Flight {
     const now = performance.now()
     const { pace, flights, queue, gate, ledger } = scope
     const { cost = 1 } = call
-    const idle = !scope.elsewhere && !flights.size && !queue.length
+    const idle = alone && !scope.elsewhere && !flights.size
     if (idle) {
       ledger.rest(now)
       if (scope.cap > 1) scope.cap = Math.max(scope.cap, COLD)

@@ -21,7 +21,8 @@ export interface Scopes extends Limiter {
   scopeOf(name: string): Scope
   /** Why a call may not leave now. */
   hold(scope: Scope, waiter: Waiter | undefined, call: LimitedCall): Hold | undefined
-  depart(scope: Scope, call: LimitedCall): Flight
+  /** `alone`: nobody has waited, neither this one nor another. */
+  depart(scope: Scope, call: LimitedCall, alone?: boolean): Flight
   read(response: Response, call: LimitedCall): Awaitable<readonly QuotaReading[]>
   learn(scope: Scope, call: LimitedCall, flight: Flight, response: Response, readings: readonly QuotaReading[]): void
   /** It is back, or will never be. */

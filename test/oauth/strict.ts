@@ -11,6 +11,12 @@ export interface Strict {
   mint(clientId?: string): Promise<string>
 }
 
+const FOR_PAGES = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-headers': 'authorization',
+  'access-control-expose-headers': 'www-authenticate',
+}
+
 /** oidc-provider as it is strictest: each refresh token once, a used one ends the family; and an API at the same origin that looks into its book. */
 export async function strictProvider(): Promise<Strict> {
   const served = { good: 0, bad: 0 }
@@ -21,6 +27,8 @@ export async function strictProvider(): Promise<Strict> {
     configuration: { adapter: mapAdapter() },
     beside(request, response) {
       if (request.url !== '/api') return false
+      for (const [name, value] of Object.entries(FOR_PAGES)) response.setHeader(name, value)
+      if (request.method === 'OPTIONS') return Boolean(response.end())
       const bearer = (request.headers.authorization ?? '').replace('Bearer ', '')
       void as.provider.AccessToken.find(bearer, { ignoreExpiration: true }).then((token) => {
         const good = token !== undefined && Date.now() < (endsAt.get(bearer) ?? 0)

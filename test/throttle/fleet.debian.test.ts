@@ -7,7 +7,7 @@ import { createDeclared } from '../../src/throttle/declared.ts'
 import { createQueue } from '../../src/throttle/queue.ts'
 import { redisLimiter } from '../../src/throttle/redis/redis.ts'
 import { load, save } from '../../src/throttle/redis/saved.ts'
-import { createScope } from '../../src/throttle/scope.ts'
+import { createScope, land } from '../../src/throttle/scope.ts'
 import { api, limited, type Script } from '../servers/api.ts'
 import { type RedisServer, redisServer } from '../servers/redis.ts'
 
@@ -77,6 +77,23 @@ it('T6 what one process is refused holds the others back, and one of all probes 
   expect(probe - refusal).toBeGreaterThanOrEqual(1000)
   expect(next).toBeGreaterThan(probe)
   expect(seen).toHaveLength(8)
+})
+
+it('T6 a burst is measured from its own first call, also where all of it leaves in one step', async () => {
+  let allowed = 4
+  const { url } = await api(() => ({ status: allowed-- > 0 ? 200 : 429 }))
+  const client = await other(url)
+  const burst = (calls: number) => Promise.all(Array.from({ length: calls }, () => client.get('')))
+  await burst(4)
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  allowed = 8
+  const all = burst(12)
+  while (allowed >= 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  allowed = 1000
+  await all
+  const [learned] = client.limits().filter(({ policy }) => policy === 'learned')
+  expect(learned?.window).toBeGreaterThan(300)
+  expect(learned?.window).toBeLessThan(2500)
 })
 
 it('T6 only calls with the same identity and origin are held back', async () => {
@@ -220,4 +237,26 @@ it('T8 what one process was told, another reads by its own clock', () => {
   const [quota] = two.ledger.quotas.values()
   expect(quota?.toldBy).toBeCloseTo(now - 3_600_000, 0)
   expect(quota?.resetAt).toBeCloseTo(now - 3_600_000 + 1000, 0)
+})
+
+it('T8 when the last of our calls is back, those of the others are in flight still', () => {
+  const [one, two] = [
+    createScope(createQueue(), createDeclared([]), 16),
+    createScope(createQueue(), createDeclared([]), 16),
+  ]
+  const flight = () => ({
+    epoch: 0,
+    round: 0,
+    window: 0,
+    cost: 1,
+    leftAt: performance.now(),
+    endsAt: performance.now() + 1000,
+  })
+  for (let i = 0; i < 25; i++) one.flights.add(flight())
+  const ours = flight()
+  two.flights.add(ours)
+  load(save(one, 0, 'one', {}), two, 0, 'two')
+  expect(two.inFlight).toBe(26)
+  land(two, ours)
+  expect(two.inFlight).toBe(25)
 })

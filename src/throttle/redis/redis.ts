@@ -121,9 +121,9 @@ export function redisLimiter(options: RedisLimiterOptions): Limiter {
       wake: () => {},
       leaving: undefined,
       flight: undefined,
+      held: undefined,
       gone: false,
     }
-    let told: WaitReason | undefined
     let look = FIRST_LOOK
     try {
       for (;;) {
@@ -137,8 +137,8 @@ export function redisLimiter(options: RedisLimiterOptions): Limiter {
         if (!held || waiter.leaving || waiter.flight) continue
         const error = scopes.refusal(scope, call, held, since)
         if (error) throw error
-        if (told !== held.reason) call.waiting(held.reason, held.duration)
-        told = held.reason
+        if (waiter.held !== held.reason) call.waiting(held.reason, held.duration)
+        waiter.held = held.reason
         const first = scope.queue.first(performance.now()) === waiter
         await scope.queue.sleep(waiter, first ? Math.min(held.duration, Math.max(look, FIRST_LOOK)) : held.duration)
         look = Math.min(LONGEST_LOOK, look * 1.5)
@@ -161,7 +161,7 @@ export function redisLimiter(options: RedisLimiterOptions): Limiter {
         if (!first || scopes.hold(scope, first, first.call)) break
         scope.queue.remove(first)
         first.leaving = step
-        departed.set(first, scopes.depart(scope, first.call))
+        departed.set(first, scopes.depart(scope, first.call, !first.held))
       }
       return waiter.leaving ? undefined : scopes.hold(scope, waiter, waiter.call)
     }
@@ -193,6 +193,8 @@ interface FleetWaiter extends Waiter {
   /** Was let go, if nobody else was faster. */
   leaving: Promise<unknown> | undefined
   flight: Flight | undefined
+  /** What held it back last. */
+  held: WaitReason | undefined
   gone: boolean
 }
 
