@@ -335,13 +335,15 @@ describe('what goes down, and what is shared', () => {
     const { url } = await api(inOrder({}))
     const unhandled = vi.fn()
     process.on('unhandledRejection', unhandled)
-    const onEvent = vi.fn(async () => {
+    let heard = 0
+    const onEvent = async () => {
+      heard++
       throw new Error('listener')
-    })
+    }
     await createClient({ baseUrl: url, auth: auth(), onEvent }).get('')
     await new Promise((resolve) => setTimeout(resolve))
     process.off('unhandledRejection', unhandled)
-    expect(onEvent).toHaveBeenCalledTimes(3)
+    expect(heard).toBe(3)
     expect(unhandled).not.toHaveBeenCalled()
   })
 
