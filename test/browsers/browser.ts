@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { launch, type Page } from 'puppeteer-core'
+import { defaultArgs, launch, type Page } from 'puppeteer-core'
 import { freePorts } from '../servers/ports.ts'
 
 export type BrowserName = 'chromium' | 'firefox'
@@ -43,20 +43,33 @@ const FIREFOX = {
   'dom.timeout.enable_budget_timer_throttling': false,
 }
 
-/** Starts Debian's browser without a window. The profile is a new folder, gone with `close`, unless one is given. */
+/**
+ * Starts Debian's browser without a window. The profile is a new folder, gone with `close`, unless one is given. With `screen`, Chromium
+ * has one, where one page has the focus and the others have not.
+ */
 export async function startBrowser(
   name: BrowserName,
-  { profile, preferences = {} }: { profile?: string; preferences?: Record<string, unknown> } = {},
+  {
+    profile,
+    screen,
+    preferences = {},
+  }: { profile?: string; screen?: boolean; preferences?: Record<string, unknown> } = {},
 ): Promise<RunningBrowser> {
+  const chromium = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
   const userDataDir = profile ?? mkdtempSync(join(tmpdir(), `latchkey-${name}-`))
   const browser = await launch(
     name === 'chromium'
       ? {
           browser: 'chrome',
-          executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-          args: CHROMIUM,
           protocolTimeout: PATIENCE,
           userDataDir,
+          ...(screen
+            ? {
+                executablePath: '/usr/bin/xvfb-run',
+                args: ['-a', chromium, ...(await defaultArgs({ headless: false, args: CHROMIUM, userDataDir }))],
+                ignoreDefaultArgs: true,
+              }
+            : { executablePath: chromium, args: CHROMIUM }),
         }
       : {
           browser: 'firefox',

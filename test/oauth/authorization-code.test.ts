@@ -59,16 +59,24 @@ describe('a sign-in', () => {
 
   it('is renewed with its refresh token, and revoked and ended at the server when the user signs out', async () => {
     const as = await openIdProvider()
-    const auth = login(as)
+    const auth = login(as, { fetch: heard })
+    const refreshTokens: string[] = []
+    async function heard(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
+      const response = await fetch(input, init)
+      if (String(input).endsWith('/token')) refreshTokens.push((await response.clone().json()).refresh_token)
+      return response
+    }
+    const active = () => Promise.all([...refreshTokens, textOf(second)].map(as.isActive))
     await auth.complete(await as.visit(await auth.start()))
     const first = await auth.token(given())
     expect(await auth.renew?.(first, [], given())).toBe(true)
     const second = await auth.token(given())
     expect(textOf(second)).not.toBe(textOf(first))
+    expect(await active()).toEqual([false, true, true])
     const { revoked, url } = await auth.signOut({ returnTo: 'http://127.0.0.1/bye' })
     expect(revoked).toBe(true)
     expect(as.posts('/token/revocation')).toHaveLength(1)
-    expect(await as.isActive(textOf(second))).toBe(false)
+    expect(await active()).toEqual([false, false, false])
     expect(await auth.signedIn()).toBe(false)
     expect(query(url as string).get('post_logout_redirect_uri')).toBe('http://127.0.0.1/bye')
     expect(claimsOf(query(url as string).get('id_token_hint') as string)).toMatchObject({ sub: 'alice' })

@@ -1,16 +1,35 @@
 import type { Page } from 'puppeteer-core'
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest'
-import { startBrowser } from '../browsers/browser.ts'
+import { type BrowserName, startBrowser } from '../browsers/browser.ts'
 import { openIdProvider } from '../servers/openid.ts'
 import { page } from './pages.ts'
 
 afterEach(() => void vi.restoreAllMocks())
 
 /** examples/browser-login.ts, in tabs of a real browser, against a real server. */
-async function tabs() {
-  const as = await openIdProvider()
-  const { url, calls } = await page(as, 'app')
-  const browser = await startBrowser('chromium')
+async function tabs({
+  name = 'chromium',
+  isolated,
+}: {
+  name?: BrowserName
+  isolated?: 'server' | 'page' | undefined
+} = {}) {
+  const coop = { 'cross-origin-opener-policy': 'same-origin' }
+  let waits = isolated !== undefined
+  const as = await openIdProvider({
+    beside(request, response) {
+      if (isolated === 'server') response.setHeaders(new Map(Object.entries(coop)))
+      if (!waits || !request.url?.startsWith('/auth?')) return false
+      // A user who thinks, for longer than a closed window is looked at.
+      waits = false
+      response
+        .setHeader('content-type', 'text/html')
+        .end('<!doctype html><title>Sign in</title><meta http-equiv="refresh" content="4">')
+      return true
+    },
+  })
+  const { url, calls } = await page(as, 'app', isolated === 'page' ? coop : {})
+  const browser = await startBrowser(name, { screen: name === 'chromium' && isolated !== undefined })
   onTestFinished(() => browser.close())
   const open = async (at = url) => (await browser.open(at)).page
   return { as, url, calls, open }
@@ -56,20 +75,39 @@ it('a page signs in by redirect; tabs share the session, a reload keeps it, and 
   expect(two.url()).toContain(`${as.issuer}/session/end`)
 }, 90_000)
 
-it('a page signs in by a popup, without leaving, and the window closes itself', async () => {
-  const { as, url, open } = await tabs()
-  const one = await open()
-  await says(one, 'user', 'Nobody')
-  await one.evaluate(() => Object.assign(globalThis, { stayed: true }))
-  await one.click('#popup')
-  await says(one, 'user', 'Signed in as alice')
-  expect(await one.evaluate(() => 'stayed' in globalThis)).toBe(true)
-  expect(one.url()).toBe(url)
-  await press(one, 'call')
-  await says(one, 'answer', 'Ada')
-  expect(as.posts('/token')).toHaveLength(1)
-  await vi.waitFor(async () => expect((await one.browser().pages()).filter((tab) => tab.url().includes('/cb'))).toEqual([]), { timeout: 10_000 }) // biome-ignore format: one line
-}, 90_000)
+it.each([
+  ['chromium', undefined],
+  ['chromium', 'server'],
+  ['chromium', 'page'],
+  ['firefox', undefined],
+  ['firefox', 'server'],
+] as const)(
+  'a page signs in by a popup of %s, without leaving, and the window closes itself (isolated by COOP: %s)',
+  async (name, isolated) => {
+    const { as, url, open } = await tabs({ name, isolated })
+    const one = await open()
+    await says(one, 'user', 'Nobody')
+    await one.evaluate(() => Object.assign(globalThis, { stayed: true }))
+    const opened = new Promise<Page | null>((resolve) => one.once('popup', resolve))
+    await one.click('#popup')
+    const popup = await opened
+    if (isolated) {
+      await popup?.waitForFunction(() => document.title === 'Sign in', WAIT)
+      // Neither can see the other.
+      expect(await popup?.evaluate(() => opener)).toBe(null)
+    }
+    await says(one, 'user', 'Signed in as alice')
+    expect(await text(one, 'answer')).toBe('')
+    expect(await one.evaluate(() => 'stayed' in globalThis)).toBe(true)
+    expect(one.url()).toBe(url)
+    await press(one, 'call')
+    await says(one, 'answer', 'Ada')
+    expect(as.posts('/token')).toHaveLength(1)
+    const left = async () => (await one.browser().pages()).filter((tab) => tab.url().includes('/cb'))
+    await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 10_000 })
+  },
+  90_000,
+)
 
 it('what the user refuses in the popup is told in the page', async () => {
   const { as, open } = await tabs()

@@ -12,7 +12,12 @@ const CORS = {
   'access-control-expose-headers': 'dpop-nonce, www-authenticate',
 }
 
-export async function page(as: OpenIdProvider, clientId: string): Promise<{ url: string; calls: string[] }> {
+/** `headers` come with the page itself. */
+export async function page(
+  as: OpenIdProvider,
+  clientId: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ url: string; calls: string[] }> {
   const calls: string[] = []
   const { outputFiles } = await build({
     entryPoints: ['examples/browser-login.ts'],
@@ -22,22 +27,22 @@ export async function page(as: OpenIdProvider, clientId: string): Promise<{ url:
     write: false,
     logLevel: 'error',
   })
-  const server = createServer(async ({ method, url = '', headers }, response) => {
+  const server = createServer(async ({ method, url = '', headers: asked }, response) => {
     if (url === '/browser-login.js')
       return response.setHeader('content-type', 'text/javascript').end(outputFiles[0]?.text)
     if (url.startsWith('/api/')) {
-      const [type = '', token = ''] = (headers.authorization ?? '').split(' ')
+      const [type = '', token = ''] = (asked.authorization ?? '').split(' ')
       if (method === 'OPTIONS') return response.writeHead(204, CORS).end()
       calls.push(type)
-      if (headers.dpop && (await as.isActive(token)))
+      if (asked.dpop && (await as.isActive(token)))
         return response.writeHead(200, { ...CORS, 'content-type': 'application/json' }).end('{"name":"Ada"}')
       return response.writeHead(401, { ...CORS, 'www-authenticate': 'DPoP error="invalid_token"' }).end()
     }
     const html = readFileSync('examples/browser-login.html', 'utf8')
       .replace('https://login.example.com', as.issuer)
       .replace('"spa"', `"${clientId}"`)
-      .replace('https://api.example.com/', `http://${headers.host}/api/`)
-    response.setHeader('content-type', 'text/html; charset=utf-8').end(html)
+      .replace('https://api.example.com/', `http://${asked.host}/api/`)
+    response.writeHead(200, { ...headers, 'content-type': 'text/html; charset=utf-8' }).end(html)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
