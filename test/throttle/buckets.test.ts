@@ -95,9 +95,9 @@ const at = (path: string) => (seen: readonly Seen[]) => seen.filter(({ url }) =>
 
 it('T6 GitHub: a search that is used up waits for its reset, and nothing else does', async () => {
   const { seen, status, client } = await clientOf(githubBuckets, githubServer(3, 1500))
-  await status('search/issues?q=a')
+  await status('search/issues')
   await status('user')
-  const searches = Promise.all(Array.from({ length: 6 }, (_, i) => status(`search/issues?q=${i}`)))
+  const searches = Promise.all(Array.from({ length: 6 }, () => status('search/issues')))
   // Used up by now, for this time and the next.
   while (at('/search')(seen).length < 3) await new Promise((resolve) => setTimeout(resolve, 5))
   const others = Promise.all(['user', 'repos/a/b/issues', 'repos/c/d/issues', 'user'].map(status))
@@ -133,6 +133,25 @@ it('T6 GitHub: a bucket that is used up before it is known costs one refusal for
   expect(seen).toHaveLength(3)
 })
 
+it('T6 GitHub: a dozen refusals of calls that left together are one refusal', async () => {
+  let refuse = true
+  const { seen, status, client } = await clientOf(githubBuckets, async ({ url }) => {
+    // Held until all are here.
+    if (refuse) while (seen.length < 12) await new Promise((resolve) => setTimeout(resolve, 5))
+    const headers = { 'x-ratelimit-resource': 'core', 'x-ratelimit-limit': '9', 'x-ratelimit-remaining': '0' }
+    return refuse ? { status: 429, headers: { ...headers, 'retry-after': '1' } } : { body: url }
+  })
+  const all = Promise.all(Array.from({ length: 12 }, () => status('user')))
+  while (!client.limits().some(({ policy }) => policy === 'core'))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  refuse = false
+  // A dozen refusals one after the other would close it for up to a minute.
+  const [closed] = client.limits().filter(({ policy }) => policy === 'core')
+  expect(closed!.retryAt! - Date.now()).toBeLessThan(2000)
+  expect(await all).toEqual(Array(12).fill(200))
+})
+
 it('T6 GitHub: a secondary limit means all buckets', async () => {
   const core = githubServer(30, 60_000)
   let refuse = true
@@ -153,15 +172,15 @@ it('T6 GitHub: a secondary limit means all buckets', async () => {
 
 it('T6 Discord: each channel has its own share of a bucket, whose name is learned once for all of them', async () => {
   const { seen, status } = await clientOf(discordBuckets, discordServer(1500))
-  const first = Promise.all(Array.from({ length: 7 }, () => status('api/v10/channels/1/messages')))
+  await status('api/v10/channels/1/messages')
+  const first = Promise.all(Array.from({ length: 6 }, () => status('api/v10/channels/1/messages')))
   while (seen.length < 5) await new Promise((resolve) => setTimeout(resolve, 5))
-  const before = seen.length
   expect(await Promise.all(Array.from({ length: 5 }, () => status('api/v10/channels/2/messages')))).toEqual(
     Array(5).fill(200),
   )
   expect(at('/api/v10/channels/2')(seen)).toHaveLength(5)
-  expect(at('/api/v10/channels/1')(seen)).toHaveLength(before)
-  expect(await first).toEqual(Array(7).fill(200))
+  expect(await first).toEqual(Array(6).fill(200))
+  expect(at('/api/v10/channels/1')(seen)).toHaveLength(7)
 })
 
 it('T6 Discord: a global refusal means all', async () => {
@@ -218,6 +237,21 @@ it('what names no bucket means all, and declared limits hold for all buckets tog
   expect(most).toBe(2)
   const { policy, limit } = declared.client.limits()[0]!
   expect([policy, limit]).toEqual(['declared', 2])
+})
+
+it('T4 what a call waited for its bucket is taken off what it waits for all', async () => {
+  const { seen, client, status } = await clientOf(githubBuckets, (_, index) => {
+    if (index === 0)
+      return { headers: { 'x-ratelimit-resource': 'core', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1' } }
+    if (index === 1) return { status: 429, headers: { 'retry-after': '3' } }
+    return { headers: { 'x-ratelimit-resource': 'core', 'x-ratelimit-remaining': '9' } }
+  })
+  await status('user')
+  const waiting = client.get('user', { maxWait: 2600 }).catch((error: unknown) => error)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await client.get('gists', { maxWait: 0, retry: 0, throwHttpErrors: false })
+  expect(await waiting).toBeInstanceOf(RateLimitError)
+  expect(seen).toHaveLength(2)
 })
 
 it('T11 an abort reaches a call wherever it waits, and an error of the transport comes through', async () => {
