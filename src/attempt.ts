@@ -3,6 +3,7 @@ import type { OnEvent } from './events.ts'
 import { type Content, fixed } from './http/body.ts'
 import type { Clock } from './http/clock.ts'
 import type { Explainable } from './http/explanation.ts'
+import type { RequestRedirect } from './platform.ts'
 import { abortable, timedOut } from './timing.ts'
 import type { Attempt, AuthStrategy, Bytes, Fetch, ReplayReason } from './types.ts'
 

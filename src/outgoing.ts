@@ -6,6 +6,7 @@ import { checkedUrl, parseUrl } from './http/origin.ts'
 import { withinLifetime } from './lifetime.ts'
 import { type RequestOptions, type Settled, settleRequest } from './options.ts'
 import { travel } from './pipeline.ts'
+import type { HeadersInit, RequestRedirect } from './platform.ts'
 import type { Shared } from './shared.ts'
 import type { Awaitable } from './types.ts'
 

@@ -43,10 +43,10 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
   return shared.onEvent ? journey().then(arrived, failed) : journey()
 
   async function journey(): Promise<Response> {
-    asked.signal?.throwIfAborted()
     if (settled.strategies.length) guardOrigin(asked.url, settled.origins)
     goTo(asked)
     for (;;) {
+      asked.signal?.throwIfAborted()
       number++
       const body = needsBytes() ? await finalBytes() : undefined
       attempt = createTry(number, honoured, outgoing, body, clock, shared.onEvent)
@@ -63,11 +63,11 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
           last = undefined
           const request = await attempt.authenticate(strategies)
           onTheWire = true
-          seen = shareAnswer(await observed(request), outgoing.url)
+          seen = shareAnswer(await observed(request), outgoing.url, settled.timeout)
           if (settled.throttled) refusal = waitFor(await settled.throttled(seen))
           return seen.original
         })
-        answer = seen?.original === response ? seen : shareAnswer(response, outgoing.url)
+        answer = seen?.original === response ? seen : shareAnswer(response, outgoing.url, settled.timeout)
       } catch (error) {
         attempt.release()
         // The server's own refusal says more than ours that follows from it.
@@ -196,7 +196,9 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
   }
 
   function fails(answer: SharedAnswer): boolean {
-    return answer.status >= 400 || refusal !== undefined || (!answer.opaque && settled.retry.shouldRetry !== undefined)
+    return (
+      answer.status >= 400 || refusal !== undefined || (answer.status > 0 && settled.retry.shouldRetry !== undefined)
+    )
   }
 
   async function replayed(answer: SharedAnswer): Promise<boolean> {

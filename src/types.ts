@@ -1,4 +1,5 @@
 import type { ClientEvent } from './events.ts'
+import type { CryptoKeyPair } from './platform.ts'
 import type { Secret } from './secret.ts'
 
 export type { LimitedCall, Limiter, LimitState, WaitReason } from './limits.ts'

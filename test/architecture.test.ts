@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 
 // Imports go only downward: what a file may import stands on an earlier line, or in its own folder.
 const LAYERS = [
-  ['types', 'limits', 'errors', 'secret', 'events', 'credential', 'timing'],
+  ['platform', 'types', 'limits', 'errors', 'secret', 'events', 'credential', 'timing'],
   ['crypto', 'http'],
   ['retry', 'token'],
   ['throttle', 'auth', 'hmac', 'webhooks', 'aws', 'message-signatures', 'oauth', 'storage', 'observe', 'version'],

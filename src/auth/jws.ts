@@ -1,6 +1,7 @@
 import { base64url, utf8 } from '../crypto/bytes.ts'
 import { importKey, type KeyParameters, type KeySource } from '../crypto/key.ts'
 import { CredentialError, LatchkeyError } from '../errors.ts'
+import type { CryptoKey, JsonWebKey } from '../platform.ts'
 import { reveal, type Secret } from '../secret.ts'
 
 // JSON Web Signature, compact form (RFC 7515, section 7.1).

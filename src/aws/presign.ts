@@ -1,4 +1,5 @@
 import { utf8 } from '../crypto/bytes.ts'
+import type { HeadersInit } from '../platform.ts'
 import type { Bytes } from '../types.ts'
 import { canonicalRequest, encodeAll } from './canonical-request.ts'
 import { readCredentials } from './credentials.ts'

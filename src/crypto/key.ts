@@ -1,4 +1,5 @@
 import { CredentialError, LatchkeyError } from '../errors.ts'
+import type { CryptoKey, JsonWebKey } from '../platform.ts'
 import type { Curve } from './pem.ts'
 
 /** What Web Crypto needs to import a key, and to use it. */
@@ -28,7 +29,7 @@ export async function importKey(
 ): Promise<CryptoKey> {
   let key: CryptoKey
   try {
-    key = source instanceof CryptoKey ? source : await imported(source, parameters, usage, unfit)
+    key = source instanceof globalThis.CryptoKey ? source : await imported(source, parameters, usage, unfit)
   } catch (error) {
     if (error instanceof LatchkeyError) throw error
     if ((error as Error)?.name === 'NotSupportedError')

@@ -1,8 +1,12 @@
+import { sleep, timedOut } from '../timing.ts'
 import type { Answer } from '../types.ts'
-import { readUpTo, resumed } from './body.ts'
+import { type Beginning, readUpTo, resumed } from './body.ts'
 import { carryOn } from './explanation.ts'
 
 const PEEK = 64 * 1024
+// Milliseconds in which what is looked into has to come: a body that stalls must not hold anybody back.
+const PATIENCE = 1000
+const LONGEST = 2_147_483_647 // 2^31 - 1; above it, a timer fires at once.
 
 /** An answer that several may look into, and whose Response still reaches the caller unread. */
 export interface SharedAnswer extends Answer {
@@ -16,12 +20,14 @@ export interface SharedAnswer extends Answer {
   discard(): void
 }
 
-export function shareAnswer(original: Response, url: URL): SharedAnswer {
+/** `timeout` is how many milliseconds the whole content may take, where it is asked for. */
+export function shareAnswer(original: Response, url: URL, timeout: number): SharedAnswer {
   // As fetch shows it, without the fragment.
   const shownUrl = url.hash ? url.href.slice(0, -url.hash.length) : url.href
   let response = original
+  let start = new Blob()
+  let whole = false
   let peeked: Promise<string> | undefined
-  let whole: Blob | undefined
   return {
     original,
     status: original.status,
@@ -31,8 +37,11 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
     peek,
     async content(most = PEEK) {
       await peek()
-      if (!whole && most > PEEK) await read(most)
-      return whole && new Uint8Array(await whole.arrayBuffer())
+      const missing = whole || start.size > most ? undefined : (await read(most, timeout))?.next
+      if (!missing) return whole ? new Uint8Array(await start.arrayBuffer()) : undefined
+      // Its own failure says more, where it has one.
+      await Promise.race([missing, sleep(0)])
+      throw timedOut(timeout)
     },
     response: () => (peeked ? peeked.then(shown) : shown()),
     // A short body is read to its end, which keeps the connection for the next attempt; a long one is given up.
@@ -47,21 +56,26 @@ export function shareAnswer(original: Response, url: URL): SharedAnswer {
   }
 
   function peek(): Promise<string> {
-    peeked ??= read(PEEK)
+    peeked ??= read(PEEK, PATIENCE).then(() => start.slice(0, PEEK).text())
     return peeked
   }
 
-  async function read(most: number): Promise<string> {
+  async function read(most: number, patience: number): Promise<Beginning | undefined> {
     if (!response.body) {
-      whole = new Blob()
-      return ''
+      whole = true
+      return undefined
     }
     const reader = response.body.getReader()
-    const { chunks, ended } = await readUpTo(reader, most)
-    const start = new Blob(chunks)
-    if (ended) whole = start
-    response = rebuilt(original, ended ? start : resumed(chunks, reader))
-    return start.slice(0, PEEK).text()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), Math.min(patience, LONGEST))
+    })
+    const beginning = await readUpTo(reader, most, late)
+    clearTimeout(timer)
+    start = new Blob(beginning.chunks)
+    whole = beginning.ended
+    response = rebuilt(original, whole ? start : resumed(beginning, reader))
+    return beginning
   }
 }
 

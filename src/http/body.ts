@@ -1,4 +1,5 @@
 import { LatchkeyError } from '../errors.ts'
+import type { BodyInit } from '../platform.ts'
 import type { Bytes } from '../types.ts'
 import { encodedForm } from './form.ts'
 
@@ -61,38 +62,52 @@ export async function takeContent(request: Request, max: number): Promise<Conten
   if (!request.body) return noContent
   const type = request.headers.get('content-type')
   const reader = request.body.getReader()
-  const { chunks, ended } = await readUpTo(reader, max)
-  return ended
-    ? fixed(new Uint8Array(await new Blob(chunks).arrayBuffer()), type)
-    : stream(once(resumed(chunks, reader)), false)
+  const beginning = await readUpTo(reader, max)
+  return beginning.ended
+    ? fixed(new Uint8Array(await new Blob(beginning.chunks).arrayBuffer()), type)
+    : stream(once(resumed(beginning, reader)), false)
 }
 
-/** Reads at most about `max` bytes, and says whether that was all. */
+/** The beginning of a stream. */
+export interface Beginning {
+  readonly chunks: Bytes[]
+  /** That was all of it. */
+  readonly ended: boolean
+  /** What was asked of the reader and has not come yet. */
+  readonly next?: Promise<ReadableStreamReadResult<Uint8Array>>
+}
+
+/** Reads at most about `max` bytes; with `late`, what comes before that settles, and before the stream breaks. */
 export async function readUpTo(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   max: number,
-): Promise<{ chunks: Bytes[]; ended: boolean }> {
+  late?: Promise<undefined>,
+): Promise<Beginning> {
   const chunks: Bytes[] = []
   for (let length = 0; length <= max; ) {
-    const { done, value } = await reader.read()
-    if (done) return { chunks, ended: true }
-    chunks.push(value as Bytes)
-    length += value.length
+    const next = reader.read()
+    const read = await (late ? Promise.race([next, late]).catch(() => undefined) : next)
+    if (!read) return { chunks, ended: false, next }
+    if (read.done) return { chunks, ended: true }
+    chunks.push(read.value as Bytes)
+    length += read.value.length
   }
   return { chunks, ended: false }
 }
 
 /** A stream of what was read already and what is still to come. */
 export function resumed(
-  chunks: readonly Bytes[],
+  { chunks, next }: Beginning,
   reader: ReadableStreamDefaultReader<Uint8Array>,
 ): ReadableStream<Uint8Array> {
   const first = [...chunks]
+  let pending = next
   return new ReadableStream({
     async pull(controller) {
       const chunk = first.shift()
       if (chunk) return controller.enqueue(chunk)
-      const { done, value } = await reader.read()
+      const { done, value } = await (pending ?? reader.read())
+      pending = undefined
       if (done) controller.close()
       else controller.enqueue(value)
     },

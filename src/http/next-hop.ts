@@ -1,4 +1,5 @@
 import { LatchkeyError } from '../errors.ts'
+import type { RequestRedirect } from '../platform.ts'
 import { noContent } from './body.ts'
 import { publicUrl } from './origin.ts'
 import { type Redirectable, refused } from './redirect.ts'

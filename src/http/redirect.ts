@@ -1,4 +1,5 @@
 import { LatchkeyError } from '../errors.ts'
+import type { RequestRedirect } from '../platform.ts'
 import type { Content } from './body.ts'
 import { publicUrl } from './origin.ts'
 

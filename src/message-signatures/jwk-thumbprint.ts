@@ -1,5 +1,6 @@
 import { base64url, utf8 } from '../crypto/bytes.ts'
 import { CredentialError } from '../errors.ts'
+import type { JsonWebKey } from '../platform.ts'
 
 // What is hashed, in this order (RFC 7638, section 3.2; RFC 8037, section 2).
 const REQUIRED: Readonly<Record<string, readonly (keyof JsonWebKey)[]>> = {

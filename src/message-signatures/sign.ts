@@ -7,6 +7,7 @@ import {
   quoted,
   serializeDictionary,
 } from '../http/structured-field.ts'
+import type { CryptoKey } from '../platform.ts'
 import {
   checkAlgorithm,
   importKey,

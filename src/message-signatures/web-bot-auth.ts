@@ -1,5 +1,6 @@
 import { base64url } from '../crypto/bytes.ts'
 import { quoted } from '../http/structured-field.ts'
+import type { JsonWebKey } from '../platform.ts'
 import type { AuthStrategy } from '../types.ts'
 import type { SignatureAlgorithm, SignatureKey } from './algorithms.ts'
 import { jwkThumbprint } from './jwk-thumbprint.ts'

@@ -1,6 +1,7 @@
 // Tokens bound to a key, and a proof of that key with each request (RFC 9449).
 import { base64url, fromUtf8, utf8 } from '../crypto/bytes.ts'
 import { OAuthError, StoreError } from '../errors.ts'
+import type { CryptoKeyPair, JsonWebKey } from '../platform.ts'
 import type { AccessToken, CredentialStore } from '../types.ts'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const

@@ -4,6 +4,7 @@ import { base64url, hex, utf8 } from '../crypto/bytes.ts'
 import { importKey, type KeyParameters } from '../crypto/key.ts'
 import type { Curve } from '../crypto/pem.ts'
 import { CredentialError, LatchkeyError } from '../errors.ts'
+import type { CryptoKey, JsonWebKey } from '../platform.ts'
 
 /** A CryptoKey, a JWK, or the text of either a JWK or a PEM file in PKCS #8 (`-----BEGIN PRIVATE KEY-----`). */
 export type PrivateKey = CryptoKey | JsonWebKey | Credential
@@ -60,7 +61,7 @@ export async function signedJwt(key: CryptoKey, claims: object, header: object =
 
 /** @throws CredentialError `credential_invalid` */
 async function imported(source: PrivateKey, algorithm: string | undefined): Promise<{ key: CryptoKey; kid?: string }> {
-  if (source instanceof CryptoKey) return { key: source }
+  if (source instanceof globalThis.CryptoKey) return { key: source }
   const given = isJwk(source) ? source : await readCredential(source, 'privateKey')
   const jwk: Jwk | undefined =
     typeof given !== 'string' ? given : given.trimStart().startsWith('{') ? parsed(given) : undefined
@@ -107,7 +108,10 @@ export function keyParameters(name: string): KeyParameters {
   return { name: kind, hash: `SHA-${name.slice(2)}`, ...(curve && kind === 'ECDSA' && { namedCurve: curve }) }
 }
 
-export function signatureParameters(key: CryptoKey, algorithm: string): RsaPssParams & EcdsaParams {
+export function signatureParameters(
+  key: CryptoKey,
+  algorithm: string,
+): { name: string; hash: string; saltLength: number } {
   const bits = Number(algorithm.slice(2))
   return { name: key.algorithm.name, hash: `SHA-${bits}`, saltLength: bits / 8 }
 }

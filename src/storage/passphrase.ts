@@ -2,6 +2,7 @@ import { type Credential, checkCredential, readCredential } from '../credential.
 import { concat, hex, uint32, utf8 } from '../crypto/bytes.ts'
 import { type Derivation, derive, hasNativeArgon2 } from '../crypto/kdf.ts'
 import { LatchkeyError } from '../errors.ts'
+import type { CryptoKey } from '../platform.ts'
 import type { Bytes } from '../types.ts'
 import { DERIVATION } from './envelope.ts'
 

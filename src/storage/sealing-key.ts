@@ -1,4 +1,5 @@
 import { LatchkeyError, StoreError } from '../errors.ts'
+import type { CryptoKey } from '../platform.ts'
 import type { Awaitable, Bytes, StoreTraits } from '../types.ts'
 import type { Envelope } from './envelope.ts'
 import type { Passphrase } from './passphrase.ts'

@@ -308,6 +308,45 @@ describe('on fake time', () => {
     expect(sent.slice(1, 8).map(({ inFlight }) => inFlight)).toEqual([1, 1, 2, 2, 3, 3, 4])
   })
 
+  it.each(['stalls', 'breaks off'])(
+    'T4 a refusal whose content %s holds nobody back longer than it says',
+    async (how) => {
+      const refusal = (controller: ReadableStreamDefaultController) => {
+        controller.enqueue(new TextEncoder().encode('{"error":'))
+        if (how === 'breaks off') queueMicrotask(() => controller.error(new Error('broken')))
+      }
+      const { sent, transport } = scripted((_, index) =>
+        index
+          ? new Response('ok')
+          : new Response(new ReadableStream({ start: refusal }), {
+              status: 429,
+              headers: { 'retry-after': '2', 'content-type': 'application/json' },
+            }),
+      )
+      const answer = fetchOver(transport)(URL_)
+      await vi.advanceTimersByTimeAsync(5000)
+      expect((await answer).status).toBe(200)
+      expect(sent).toHaveLength(2)
+    },
+  )
+
+  it('T11 an abort while an answer is looked into ends the request', async () => {
+    const { sent, transport } = scripted(
+      () =>
+        new Response(new ReadableStream(), {
+          status: 429,
+          headers: { 'retry-after': '2', 'content-type': 'application/json' },
+        }),
+    )
+    const control = new AbortController()
+    const answer = expect(fetchOver(transport)(URL_, { signal: control.signal })).rejects.toThrow('enough')
+    await vi.advanceTimersByTimeAsync(500)
+    control.abort(new Error('enough'))
+    await vi.advanceTimersByTimeAsync(10_000)
+    await answer
+    expect(sent).toHaveLength(1)
+  })
+
   it('T14 waits for a limit take nothing from the retries after a failure', async () => {
     const script = [429, 500, 429, 429, 500, 429]
     const { sent, transport } = scripted((_, index) => new Response('', { status: script[index] ?? 200 }))

@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { shareAnswer, whenEnded } from '../../src/http/answer.ts'
 
 const KIB = 1024
@@ -20,7 +20,7 @@ function answer(chunks: number, init: ResponseInit = {}) {
     { highWaterMark: 0 },
   )
   const response = Object.defineProperty(new Response(body, init), 'url', { value: SENT, configurable: true })
-  return { shared: shareAnswer(response, url), response, cancel, pulled: () => pulled }
+  return { shared: shareAnswer(response, url, 10_000), response, cancel, pulled: () => pulled }
 }
 
 it('that nobody looked into is passed on as it came, but for its URL', async () => {
@@ -38,7 +38,7 @@ it('that nobody looked into is passed on as it came, but for its URL', async () 
 
 it('that was made by hand keeps its empty URL', async () => {
   const response = new Response('x')
-  expect((await shareAnswer(response, url).response()).url).toBe('')
+  expect((await shareAnswer(response, url, 10_000).response()).url).toBe('')
 })
 
 it('is looked into once for all, and is whole for the caller', async () => {
@@ -66,7 +66,7 @@ it('is read to 64 KiB only, and further where more is asked for', async () => {
 })
 
 it('without content has none', async () => {
-  const shared = shareAnswer(new Response(null, { status: 204 }), url)
+  const shared = shareAnswer(new Response(null, { status: 204 }), url, 10_000)
   expect([await shared.peek(), await shared.content()]).toEqual(['', new Uint8Array()])
   expect((await shared.response()).body).toBeNull()
 })
@@ -81,11 +81,73 @@ it('that nobody will get is read to its end when short, and given up when long',
   expect(long.pulled()).toBe(65)
 })
 
-it('that breaks off while nobody wants it disturbs nobody', async () => {
-  const body = new ReadableStream({ pull: (controller) => controller.error(new Error('broken')) })
-  const shared = shareAnswer(new Response(body), url)
+/** An answer that begins, and then goes on as `pull` says. */
+function begun(pull: (controller: ReadableStreamDefaultController) => void | Promise<void>) {
+  const cancel = vi.fn()
+  let first = true
+  const body = new ReadableStream({
+    pull(controller) {
+      if (!first) return pull(controller)
+      first = false
+      controller.enqueue(new TextEncoder().encode('{"error":'))
+    },
+    cancel,
+  })
+  return { shared: shareAnswer(new Response(body), url, 10_000), cancel }
+}
+
+describe('that stalls', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('is looked into as far as it came, and goes on for the caller', async () => {
+    let goOn = () => {}
+    const rest = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const { shared } = begun(async (controller) => {
+      await rest
+      controller.enqueue(new TextEncoder().encode('1}'))
+      controller.close()
+    })
+    const looked = shared.peek()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await looked).toBe('{"error":')
+    expect(vi.getTimerCount()).toBe(0)
+    goOn()
+    expect(await (await shared.response()).text()).toBe('{"error":1}')
+  })
+
+  it('has no content within the time of an attempt', async () => {
+    const { shared } = begun(() => new Promise(() => {}))
+    const content = expect(shared.content()).rejects.toMatchObject({ name: 'TimeoutError' })
+    await vi.advanceTimersByTimeAsync(12_000)
+    await content
+  })
+
+  it('is given up where nobody wants it', async () => {
+    const { shared, cancel } = begun(() => new Promise(() => {}))
+    shared.discard()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(cancel).toHaveBeenCalledTimes(1)
+  })
+})
+
+it('that breaks off is looked into as far as it came; who reads it is told', async () => {
+  const { shared } = begun((controller) => controller.error(new Error('broken')))
   shared.discard()
-  await expect(shared.peek()).rejects.toThrow('broken')
+  expect(await shared.peek()).toBe('{"error":')
+
+  const wanted = begun((controller) => controller.error(new Error('broken'))).shared
+  expect(await wanted.peek()).toBe('{"error":')
+  await expect(wanted.content()).rejects.toThrow('broken')
+  const read = begun((controller) => controller.error(new Error('broken'))).shared
+  await read.peek()
+  await expect((await read.response()).text()).rejects.toThrow('broken')
 })
 
 it('tells once its content has ended, was given up, or broke off', async () => {

@@ -79,9 +79,9 @@ describe('the content of a request', () => {
   it('is read no further than asked, and goes on from there', async () => {
     const { stream, pulled, cancel } = streamOf('ab', 'cd', 'ef')
     const reader = stream.getReader()
-    const { chunks, ended } = await readUpTo(reader, 2)
-    expect([chunks, ended, pulled()]).toEqual([[bytes('ab'), bytes('cd')], false, 2])
-    const rest = resumed(chunks, reader).getReader()
+    const beginning = await readUpTo(reader, 2)
+    expect([beginning.chunks, beginning.ended, pulled()]).toEqual([[bytes('ab'), bytes('cd')], false, 2])
+    const rest = resumed(beginning, reader).getReader()
     expect((await rest.read()).value).toEqual(bytes('ab'))
     await rest.cancel('enough')
     expect(cancel).toHaveBeenCalledWith('enough')
