@@ -1,6 +1,6 @@
 import { picked } from './check.ts'
 import { LatchkeyError } from './errors.ts'
-import type { OnEvent } from './events.ts'
+import type { ClientEvent, OnEvent } from './events.ts'
 import { type Clock, createClock } from './http/clock.ts'
 import type { CreateOptions } from './options.ts'
 import { type Budget, createBudget } from './retry/budget.ts'
@@ -54,13 +54,14 @@ export function extendShared(parent: Shared, options: CreateOptions): Shared {
   }
 }
 
-/** Who only listens must not be able to break a request. */
-function harmless(onEvent: OnEvent | undefined): OnEvent | undefined {
+/** Who only listens must not be able to break a request, nor end the process, also where it is async. */
+function harmless(onEvent: ((event: ClientEvent) => unknown) | undefined): OnEvent | undefined {
   return (
     onEvent &&
     ((event) => {
       try {
-        onEvent(event)
+        const heard = onEvent(event)
+        if (heard instanceof Promise) heard.catch(() => {})
       } catch {}
     })
   )

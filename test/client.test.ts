@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createFetch } from '../src/fetch.ts'
 import {
   apiKey,
@@ -329,6 +329,22 @@ describe('what goes down, and what is shared', () => {
       { reason: 'throttled', status: 429 },
       { reason: 'status', status: 503 },
     ])
+  })
+
+  it("an async listener that rejects is nobody's unhandled rejection", async () => {
+    const { url } = await api(inOrder({}))
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    let heard = 0
+    const onEvent = async () => {
+      heard++
+      throw new Error('listener')
+    }
+    await createClient({ baseUrl: url, auth: auth(), onEvent }).get('')
+    await new Promise((resolve) => setTimeout(resolve))
+    process.off('unhandledRejection', unhandled)
+    expect(heard).toBe(3)
+    expect(unhandled).not.toHaveBeenCalled()
   })
 
   it('client.fetch and createFetch return every Response, and throw what fetch would throw', async () => {

@@ -7,6 +7,8 @@ import * as shops from './shopify.ts'
 
 export type { QuotaReading, ReadQuota } from '../header-fields.ts'
 export * from './atlassian.ts'
+export { type BucketLimiterOptions, bucketLimiter } from './bucket-limiter.ts'
+export * from './buckets.ts'
 export type { Family } from './family.ts'
 export * from './language-models.ts'
 export * from './others.ts'
