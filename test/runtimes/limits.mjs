@@ -1,7 +1,7 @@
 // What the limiter declares, learns and tells.
 import { apiKey, createClient, rateLimitOf } from 'latchkey'
 import { breaker, graphqlThrottled } from 'latchkey/throttle'
-import { families, table } from 'latchkey/throttle/families'
+import { bucketLimiter, families, githubBuckets, table } from 'latchkey/throttle/families'
 import { tabLimiter } from 'latchkey/throttle/tabs'
 import { fixtures, NOW } from '../throttle/fixtures.ts'
 import { codeOf, equal, until } from './checks.mjs'
@@ -38,6 +38,12 @@ export function limits({ baseUrl, trace, timesOf, inBrowser }) {
       const client = create({ quota: families })
       await client.get(path)
       equal(client.limits().find(({ remaining }) => remaining === 41)?.limit, 60)
+    },
+    async 'a bucket of routes that is used up holds back its own requests only'() {
+      const client = create({ limiter: bucketLimiter({ buckets: githubBuckets }) })
+      for (const path of ['github/search', 'github/users']) equal((await client.get(path)).status, 200)
+      equal(await codeOf(() => client.get('github/search', { maxWait: 10 })), 'rate_limited')
+      equal((await client.get('github/users', { maxWait: 10 })).status, 200)
     },
     async 'T9 the fields of each vendor mean what it says they mean'() {
       for (const { family, what, status = 200, headers, body = '', quota } of fixtures) {

@@ -147,9 +147,11 @@ export async function startServers(bundle) {
         return json(200, { ok: true }, { 'ratelimit-policy': '"second";q=2;w=1', ratelimit: `"second";r=${left};t=1` })
       }
       case 'github': {
+        const bucket = id === 'search' ? 'search' : 'core'
         const reset = String(Math.ceil(Date.now() / 1000) + 60)
-        const fields = { 'x-ratelimit-limit': '60', 'x-ratelimit-remaining': '41', 'x-ratelimit-reset': reset }
-        return json(200, {}, { ...fields, 'x-ratelimit-resource': 'core' })
+        const left = bucket === 'search' ? '0' : '41'
+        const fields = { 'x-ratelimit-limit': '60', 'x-ratelimit-remaining': left, 'x-ratelimit-reset': reset }
+        return json(200, {}, { ...fields, 'x-ratelimit-resource': bucket })
       }
       case 'slow': {
         const now = (inFlight.get(id) ?? 0) + 1
