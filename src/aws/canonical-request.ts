@@ -55,8 +55,8 @@ export function canonicalQuery(query: string): string {
     .split('&')
     .filter(Boolean)
     .map((pair) => {
-      const [, name, value] = /^([^=]*)=?(.*)$/s.exec(pair) as unknown as [string, string, string]
-      return `${parameter(name)}\0${parameter(value)}`
+      const end = pair.indexOf('=')
+      return end < 0 ? `${parameter(pair)}\0` : `${parameter(pair.slice(0, end))}\0${parameter(pair.slice(end + 1))}`
     })
   return pairs.sort().join('&').replaceAll('\0', '=')
 }
@@ -82,6 +82,8 @@ export function encodeRest(text: string): string {
 
 const PLAIN = /^[\w.~-]*$/
 const PLAIN_PATH = /^[\w.~/-]*$/
+// Words with one space between.
+const PLAIN_VALUE = /^[!-~]+(?: [!-~]+)*$/
 
 function parameter(text: string): string {
   return encodeRest(text.replaceAll('+', '%20'))
@@ -99,6 +101,7 @@ function normalized(path: string): string {
 }
 
 function canonicalValue(name: string, value: string): string {
+  if (PLAIN_VALUE.test(value)) return value
   // Headers gives bytes as Latin-1, servers read UTF-8: no two sides agree on what is not ASCII.
   if (!/^[\t\n\r\x20-\x7e]*$/.test(value))
     throw new LatchkeyError(

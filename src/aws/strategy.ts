@@ -82,9 +82,15 @@ export function stringToSign({ name, scope }: Pick<Algorithm, 'name' | 'scope'>,
   return `${name}\n${at}\n${at.slice(0, 8)}/${scope}\n${sha256.hex(request)}`
 }
 
+// Written for many signatures within the same second.
+let written = { second: Number.NaN, text: '' }
+
 /** `YYYYMMDDTHHMMSSZ` */
 export function timestamp(now: number): string {
-  return new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')
+  const second = Math.floor(now / 1000)
+  if (second !== written.second)
+    written = { second, text: new Date(now).toISOString().replace(/[-:]|\.\d+/g, '') }
+  return written.text
 }
 
 /**
