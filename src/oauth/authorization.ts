@@ -1,15 +1,15 @@
 // A sign-in in the browser, from its start to the session: each is completed once, whoever asks, and however often.
 import { validateAuthResponse } from 'oauth4webapi'
 import { base64url } from '../crypto/bytes.ts'
-import { LatchkeyError } from '../errors.ts'
+import { LatchkeyError, type OAuthError, StoreError } from '../errors.ts'
 import {
   type AuthorizationRequestOptions,
   createAuthorizationRequester,
   type StartOptions,
 } from './authorization-request.ts'
-import type { OAuthClient } from './client.ts'
+import type { OAuthClient, Reply } from './client.ts'
 import { formRequest } from './form-request.ts'
-import { checkIdToken, type SignatureCheck } from './id-token.ts'
+import type { SignatureCheck } from './id-token.ts'
 import type { SessionGrant } from './session-grant.ts'
 import { createSignIns, type SignIn } from './sign-ins.ts'
 import { readTokens } from './token-endpoint.ts'
@@ -47,6 +47,8 @@ export function createAuthorization(
   const signIns = createSignIns(grant.store, `${grant.id} sign-ins`, ({ session }) => void grant.discard(session))
   /** By state; a page may run the code that completes twice. */
   const completing = new Map<string, Promise<Completed>>()
+  /** Tokens that came, and are not yet a session: by state. */
+  const replies = new Map<string, Reply>()
 
   return {
     async start(redirectUri, asked) {
@@ -75,7 +77,8 @@ export function createAuthorization(
       const known = state || url.searchParams.has('code') ? completing.get(state) : [...completing.values()].at(-1)
       if (known) return known
       const work = completed(url, state, signal).then(tidied, (error) => {
-        if (error?.retryable) completing.delete(state)
+        // What the store could not do it may do later.
+        if (error?.retryable || error instanceof StoreError) completing.delete(state)
         else tidy(state)
         throw error
       })
@@ -109,17 +112,21 @@ export function createAuthorization(
         const prover = grant.prover(session)
         const code = validated(searchParams, state)
         const fields = { grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier }
-        const reply = await send(formRequest('token_endpoint', fields, grant.first), { prover })
-        const { token, idToken, error } = readTokens({ ...reply, receivedAt: Date.now() }, reply.headers)
-        if (!token) throw error
+        const reply = replies.get(state) ?? (await send(formRequest('token_endpoint', fields, grant.first), { prover }))
+        if (readTokens({ ...reply, receivedAt: Date.now() }).token) replies.set(state, reply)
         const expected = { nonce, maxAge, required: nonce !== undefined, signature: verifyIdToken }
-        await checkIdToken(client, idToken, expected)
-        await grant.establish(session, reply, { scope: signIn.scope, signal })
+        await grant.establish(session, reply, { ...expected, scope: signIn.scope, signal })
       } catch (error) {
-        await grant.discard(session)
+        if ((error as Partial<OAuthError>)?.retryable) await signIns.add(state, signIn)
+        else {
+          replies.delete(state)
+          await grant.discard(session)
+        }
         throw error
       }
-      await signIns.finish(state)
+      replies.delete(state)
+      // The user is signed in, whoever can be told.
+      await signIns.finish(state).catch(() => {})
       return given(signIn)
     })
 

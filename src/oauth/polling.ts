@@ -3,7 +3,6 @@ import { OAuthError } from '../errors.ts'
 import { sleep } from '../timing.ts'
 import type { Ask, OAuthClient, Reply } from './client.ts'
 import type { Prover } from './dpop.ts'
-import { checkIdToken } from './id-token.ts'
 import type { SessionGrant } from './session-grant.ts'
 import { readTokens } from './token-endpoint.ts'
 import { refused } from './verdict.ts'
@@ -42,9 +41,7 @@ export async function establishedByPolling(
   const session = grant.newSession()
   try {
     const reply = await polled(client, ask(grant.first), grant.prover(session), polling)
-    const { idToken } = readTokens({ ...reply, receivedAt: Date.now() })
-    await checkIdToken(client, idToken, { required: polling.openId })
-    await grant.establish(session, reply, { signal: polling.signal })
+    await grant.establish(session, reply, { required: polling.openId, signal: polling.signal })
   } catch (error) {
     await grant.discard(session)
     throw error

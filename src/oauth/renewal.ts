@@ -47,6 +47,8 @@ export function createRenewal(obtain: Obtain, look?: (held: AccessToken) => Prom
   let restsUntil = 0
   let lastError: OAuthError | undefined
   let lookedAt = 0
+  /** Counts how often somebody signed in or out. */
+  let era = 0
   let looking: Promise<void> | undefined
 
   return {
@@ -67,6 +69,7 @@ export function createRenewal(obtain: Obtain, look?: (held: AccessToken) => Prom
     forget() {
       held = lastError = flight = undefined
       restsUntil = 0
+      era++
     },
   }
 
@@ -76,8 +79,11 @@ export function createRenewal(obtain: Obtain, look?: (held: AccessToken) => Prom
       if (good) return good.token
       if (!flight && lastError?.retryAt && performance.now() < restsUntil) throw lastError
       const others = flight
+      const began = era
       const shared = others ?? start(context, refused)
       const token = await Promise.race([abortable(shared.promise, context.signal), ownTimer(shared, context.signal)])
+      // What came for who was signed in before is not for who is now.
+      if (began !== era) continue
       // Who began it may not have known that the token it found is the refused one.
       if (token && !(others && refused && same(token, refused))) return token
       if (flight === shared) flight = undefined

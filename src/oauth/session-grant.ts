@@ -4,6 +4,7 @@ import type { AccessToken, AuthStrategy, CredentialStore, TokenSource } from '..
 import type { OAuthClient, Reply } from './client.ts'
 import { bound, createProver, keyId, keyIn, type Nonces, type Prover } from './dpop.ts'
 import { formRequest } from './form-request.ts'
+import { checkIdToken, type Expected as ExpectedIdToken } from './id-token.ts'
 import { keepFresh } from './keep-fresh.ts'
 import type { Login, SessionGrantOptions, TokenWish } from './login.ts'
 import { claimsOf, type Obtained, type SessionRecord, settled } from './record.ts'
@@ -23,7 +24,7 @@ import { watched } from './watched.ts'
  *     const session = grant.newSession()                     // keep it with `state` and code verifier until the user is back
  *     const send = await client.ready()
  *     const reply = await send(ask, { prover: grant.prover(session) })
- *     await grant.establish(session, reply)                  // once what only the grant knows is checked; throws when it is no token
+ *     await grant.establish(session, reply, { required })    // throws when it is no token, or its ID token not right
  *     return { ...grant.login, start, complete }             // everything in it is a closure and may be spread
  *
  * From then on `login` gives tokens, renews them, and says `session_ended` or `interaction_required` when the user is needed again.
@@ -40,20 +41,23 @@ export interface SessionGrant {
   /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
   prover(session: string): Prover | undefined
   /**
-   * Makes a token response the session. Where it has no `scope`, what was asked for was granted (RFC 6749, section 5.1). Aborted, it
-   * revokes the tokens instead.
+   * Makes a token response the session, once its ID token is what was expected. Where it has no `scope`, what was asked for was granted
+   * (RFC 6749, section 5.1). Tokens that become no session, as when it is aborted, are revoked.
    * @throws OAuthError, StoreError, the signal's reason
    */
-  establish(
-    session: string,
-    reply: Reply,
-    asked?: { scope?: string | undefined; signal?: AbortSignal | undefined },
-  ): Promise<SessionRecord>
+  establish(session: string, reply: Reply, expected: Expected): Promise<void>
   read(): Promise<SessionRecord | undefined>
   /** Of a session that did not begin, the key is forgotten. */
   discard(session: string): Promise<void>
   /** `signOut()`, with the record that was removed. */
   end(): Promise<{ readonly record: SessionRecord | undefined; readonly revoked: boolean }>
+}
+
+/** What the tokens of a sign-in must be like to become its session. */
+interface Expected extends ExpectedIdToken {
+  /** Where it is not the grant's. */
+  readonly scope?: string | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What only some grants have. */
@@ -114,22 +118,23 @@ export function sessionGrant(
         last = { session, prover: createProver(() => keyIn(store, `${id} ${session}`), nonces) }
       return last.prover
     },
-    async establish(session, reply, { scope = options.scope, signal } = {}) {
-      const before = await engine.read().catch(() => undefined)
+    async establish(session, reply, { scope = options.scope, signal, ...expected }) {
       const answer = { status: reply.status, text: reply.text, receivedAt: Date.now(), asked: wanted({}).name }
       const { record, token, error } = settled({ format: 1, session, tokens: {}, issuedAt: 0 }, answer, reply.headers)
-      if (error) throw error
-      if (signal?.aborted) {
-        void revoked(client, record)
-        throw signal.reason
+      try {
+        if (error) throw error
+        await checkIdToken(client, record.idToken, expected)
+        signal?.throwIfAborted()
+        const granted = token?.scope ?? scope
+        const { issuer } = await client.server.metadata()
+        const before = await engine.establish({ ...record, issuer, ...(granted !== undefined && { scope: granted }) })
+        forget()
+        if (before && before.session !== session) await dropKey(before.session)
+      } catch (failure) {
+        // What can be tried again may still become a session.
+        if (!(failure as Partial<OAuthError>)?.retryable) void revoked(client, record)
+        throw failure
       }
-      const granted = token?.scope ?? scope
-      const { issuer } = await client.server.metadata()
-      const established = { ...record, issuer, ...(granted !== undefined && { scope: granted }) }
-      await engine.establish(established)
-      forget()
-      if (before && before.session !== session) await dropKey(before.session)
-      return established
     },
     read: () => engine.read(),
     discard: dropKey,
@@ -175,8 +180,17 @@ export function sessionGrant(
         },
       )
     renewals.set(asked.name, renewal)
+    const source: TokenSource = {
+      ...renewal,
+      async renew(refused, challenge, context) {
+        if (!(await renewal.renew(refused, challenge, context))) return false
+        const session = begin ? undefined : sessionOf.get(refused)
+        // What somebody asked for is not sent once more as somebody else.
+        return session === undefined || sessionOf.get(await renewal.token(context)) === session
+      },
+    }
     const named = identity && account !== undefined ? `${identity} ${account}` : identity
-    return grantStrategy(renewal, { identity: named, nonces: dpop ? nonces : undefined, onChallenge })
+    return grantStrategy(source, { identity: named, nonces: dpop ? nonces : undefined, onChallenge })
   }
 
   function wanted({ scope, resource = resources[0] }: TokenWish): Asked {

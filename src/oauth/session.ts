@@ -1,6 +1,6 @@
 // One sign-in and its refresh token: spent by one holder at a time, by all who share the store, and never lost.
 import { sleep } from '../timing.ts'
-import type { AccessToken, CredentialStore } from '../types.ts'
+import type { AccessToken, CredentialStore, Lease } from '../types.ts'
 import { createJournal } from './journal.ts'
 import { goodToken, type Obtained, type SessionRecord } from './record.ts'
 import { FLIGHT_TIME } from './renewal.ts'
@@ -24,8 +24,8 @@ export interface Session {
   /** The session that there is, and its token where that is good. @throws OAuthError without a session, StoreError */
   look(asked: Asked): Promise<Partial<Obtained>>
   read(): Promise<SessionRecord | undefined>
-  /** Takes the place of any session before. */
-  establish(record: SessionRecord): Promise<void>
+  /** Takes the place of any session before, and gives what that was. */
+  establish(record: SessionRecord): Promise<SessionRecord | undefined>
   /** Removes the session and gives what it was. */
   end(): Promise<SessionRecord | undefined>
 }
@@ -48,12 +48,15 @@ export function createSession({ store, id, prepare, begin, abandon }: SessionOpt
           if (found) return found
           const send = await prepare()
           const wait = Math.max(PAUSE, deadline - performance.now())
-          const obtained = await store
-            .lock(id, (lease) => spender.renewed(lease, send, asked, refused, told), { wait })
-            .catch(async (error) => {
-              if (error?.code !== 'lock_timeout') throw error
-              return good(await look(asked, refused))
-            })
+          let obtained: Obtained | undefined
+          const renew = async (lease: Lease) => {
+            obtained = await spender.renewed(lease, send, asked, refused, told)
+          }
+          await store.lock(id, renew, { wait }).catch(async (error) => {
+            // A lock that fails when all is done takes nothing back.
+            if (error?.code !== 'lock_timeout' && !obtained) throw error
+            obtained ??= good(await look(asked, refused))
+          })
           if (obtained) return obtained
           if (performance.now() > deadline) throw resting(Date.now() + PAUSE)
           await sleep(PAUSE)
@@ -69,7 +72,15 @@ export function createSession({ store, id, prepare, begin, abandon }: SessionOpt
     },
     async establish(record) {
       spender.forget()
-      await journal.replace(record)
+      for (let tries = 1; ; tries++) {
+        try {
+          return await journal.replace(record)
+        } catch (error) {
+          // Nobody can give these tokens again.
+          if (tries === 3) throw error
+          await sleep(PAUSE)
+        }
+      }
     },
     async end() {
       const kept = spender.unsaved()?.record

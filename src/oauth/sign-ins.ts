@@ -36,6 +36,7 @@ interface Book {
 }
 
 export interface SignIns {
+  /** Anew, or again for another try. */
   add(state: string, signIn: SignIn): Promise<void>
   /** Takes it out, so that its code is used once, by whoever asks first. Undefined when there is none. */
   take(state: string, code: string): Promise<SignIn | Used | undefined>
@@ -52,8 +53,11 @@ const MOST = 20
 
 /** `drop` hears of each that nobody will complete any more. */
 export function createSignIns(store: CredentialStore, id: string, drop: (signIn: SignIn) => void): SignIns {
+  const add: SignIns['add'] = (state, signIn) =>
+    change((book) => ({ ...book, open: { ...book.open, [state]: signIn } }))
+
   return {
-    add: (state, signIn) => change((book) => ({ ...book, open: { ...book.open, [state]: signIn } })),
+    add,
     async take(state, code) {
       let found: SignIn | Used | undefined
       const digest = base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', utf8(code))))
@@ -68,6 +72,10 @@ export function createSignIns(store: CredentialStore, id: string, drop: (signIn:
         const { returnTo } = taken
         const used = { code: digest, at: Date.now(), ...(returnTo !== undefined && { returnTo }) }
         return { open, used: { ...book.used, [state]: used } }
+      }).catch(async (error) => {
+        // It may have failed after it was done.
+        if (found && 'verifier' in found) await add(state, found)
+        throw error
       })
       return found
     },

@@ -142,7 +142,8 @@ export function createSpender(
       told.afterwards.push(() => abandon(record))
       throw signedOut()
     }
-    if (kept === 'newer') return undefined
+    // Of a session that another took the place of, what came is dropped: some servers would end the new one with it.
+    if (kept === 'newer' || kept === 'replaced') return undefined
     if (!token) throw error
     return { token, session: record.session }
   }

@@ -10,7 +10,7 @@ import {
 } from '../../src/oauth/oauth.ts'
 import { claimsOf } from '../../src/oauth/record.ts'
 import { api } from '../servers/api.ts'
-import { answers, dropped } from '../servers/authorization.ts'
+import { answers } from '../servers/authorization.ts'
 import { CALLBACK, type OpenIdProvider, openIdProvider, SECRET } from '../servers/openid.ts'
 import { failure, given, textOf } from './token.ts'
 
@@ -372,16 +372,6 @@ describe('B20 each answer is used once', () => {
     foreign.searchParams.set('iss', 'https://evil.example')
     const error = await failure(auth.complete(foreign))
     expect(error).toMatchObject({ code: 'callback_invalid', error: undefined })
-  })
-
-  it('an answer that got lost is told as such, and what it may have used up is not sent again', async () => {
-    const as = await openIdProvider()
-    as.faults['/token'] = [dropped]
-    const auth = login(as)
-    const back = await as.visit(await auth.start())
-    expect(await failure(auth.complete(back))).toMatchObject({ code: 'token_unavailable', retryable: true })
-    expect(await failure(auth.complete(back))).toMatchObject({ code: 'callback_invalid' })
-    expect(as.posts('/token')).toHaveLength(1)
   })
 
   it('metadata that cannot be had costs nothing: the same answer is good later', async () => {

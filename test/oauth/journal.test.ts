@@ -42,7 +42,7 @@ it('and brings back no session that was ended', async () => {
   expect(await remove()).toEqual(record(1))
   expect([await keep(held, record(2)), await read()]).toEqual(['gone', undefined])
   await replace(record(1, 'other'))
-  expect([await keep(held, record(2)), (await read())?.record]).toEqual(['gone', record(1, 'other')])
+  expect([await keep(held, record(2)), (await read())?.record]).toEqual(['replaced', record(1, 'other')])
 })
 
 it('another session takes the place of any, or of the one that was seen', async () => {
