@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createFetch } from '../../src/fetch.ts'
 import {
@@ -129,18 +130,20 @@ describe('on fake time', () => {
     },
   )
 
-  it.each(['0', 'Thu, 01 Jan 2015 00:00:00 GMT', '1000000000'])(
-    'T2 does not loop without delay on %j',
-    async (value) => {
-      const { sent, transport } = scripted(() => throttled({ 'retry-after': value }))
-      const answer = fetchOver(transport)(URL_)
-      await vi.advanceTimersByTimeAsync(5000)
-      expect(sent.length).toBeGreaterThan(1)
-      expect(sent.length).toBeLessThanOrEqual(5)
-      await vi.advanceTimersByTimeAsync(1_000_000)
-      expect((await answer).status).toBe(429)
-    },
-  )
+  it.each([
+    ['0', {}],
+    ['Thu, 01 Jan 2015 00:00:00 GMT', {}],
+    ['1000000000', {}],
+    ['0', { limits: 'none' }],
+  ] as const)('T2 does not loop without delay on %j, with %o', async (value, options) => {
+    const { sent, transport } = scripted(() => throttled({ 'retry-after': value }))
+    const answer = fetchOver(transport, options)(URL_)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(sent.length).toBeGreaterThan(1)
+    expect(sent.length).toBeLessThanOrEqual(5)
+    await vi.advanceTimersByTimeAsync(1_000_000)
+    expect((await answer).status).toBe(429)
+  })
 
   it('T3 reads retry-after-ms before Retry-After', async () => {
     const { sent, transport } = scripted((_, index) =>
@@ -309,6 +312,23 @@ describe('on fake time', () => {
     await vi.advanceTimersByTimeAsync(5000)
     expect((await Promise.all([first, ...others])).every(({ status }) => status === 200)).toBe(true)
     expect(sent.slice(1, 8).map(({ inFlight }) => inFlight)).toEqual([1, 1, 2, 2, 3, 3, 4])
+  })
+
+  it('a `throttled` that fails ends the request with an error of ours, and nothing is sent again', async () => {
+    const { sent, transport } = scripted(() => new Response('the secret of the answer'))
+    const failing = async ({ peek }: { peek(): Promise<string> }) => {
+      throw new Error(await peek())
+    }
+    for (const face of [
+      fetchOver(transport, { throttled: failing }),
+      createClient({ baseUrl: URL_, fetch: transport as never, throttled: failing }).get,
+    ]) {
+      const error = await atOnce(face(URL_).catch((reason: unknown) => reason))
+      expect(error).toMatchObject({ name: 'LatchkeyError', code: 'invalid_option' })
+      expect(inspect(error, { depth: 9 })).not.toContain('secret')
+    }
+    expect(sent).toHaveLength(2)
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it.each(['stalls', 'breaks off'])(
