@@ -1,11 +1,12 @@
 import { CredentialError, LatchkeyError } from './errors.ts'
 import type { OnEvent } from './events.ts'
+import type { SharedAnswer } from './http/answer.ts'
 import { type Content, fixed } from './http/body.ts'
 import type { Clock } from './http/clock.ts'
-import type { Explainable } from './http/explanation.ts'
+import { carry, type Explainable } from './http/explanation.ts'
 import type { RequestRedirect } from './platform.ts'
 import { abortable, timedOut } from './timing.ts'
-import type { Attempt, AuthStrategy, Bytes, Fetch, ReplayReason } from './types.ts'
+import type { Attempt, AuthStrategy, Awaitable, Bytes, Fetch, ReplayReason } from './types.ts'
 
 // What a server says of its time took its time to come here.
 const TOLERANCE = 500
@@ -43,7 +44,11 @@ export interface Try extends Attempt {
   send(request: Request, transport: Fetch, timeout: number): Promise<Response>
   /** Ends it, also while the body is on the way. */
   stop(reason: unknown): void
-  /** No abort of the caller reaches it any longer. */
+  /** What came back. */
+  answer: SharedAnswer | undefined
+  /** The answer for the caller. The attempt can still be stopped: the body may be on the way. */
+  handUp(): Awaitable<Response>
+  /** Nobody will get its answer: frees the connection, and no abort of the caller reaches it any longer. */
   release(): void
 }
 
@@ -75,6 +80,7 @@ export function createTry(
     signal,
     offset: undefined,
     explainable: undefined,
+    answer: undefined,
     setUrl(url) {
       if (url.origin !== outgoing.url.origin)
         throw new CredentialError('origin_not_allowed', `A strategy must not lead to another origin, ${url.origin}.`)
@@ -137,7 +143,17 @@ export function createTry(
       control.abort(reason)
       reject(reason)
     },
-    release: () => outgoing.signal?.removeEventListener('abort', onAbort),
+    handUp() {
+      const { answer, explainable } = attempt as { answer: SharedAnswer; explainable: Explainable | undefined }
+      outgoing.onHead?.(attempt.stop)
+      const response = answer.response()
+      if (!explainable || answer.status < 400) return response
+      return Promise.resolve(response).then((said) => carry(said, explainable))
+    },
+    release() {
+      attempt.answer?.discard()
+      outgoing.signal?.removeEventListener('abort', onAbort)
+    },
   }
   return attempt
 

@@ -3,7 +3,6 @@ import { errorCode, LatchkeyError, RateLimitError } from './errors.ts'
 import type { RequestEvent } from './events.ts'
 import { type SharedAnswer, shareAnswer } from './http/answer.ts'
 import { dateOf } from './http/clock.ts'
-import { carry } from './http/explanation.ts'
 import { guardOrigin, publicUrl } from './http/origin.ts'
 import { guardNativeRedirect, isRedirect, refused } from './http/redirect.ts'
 import type { Settled } from './options.ts'
@@ -36,7 +35,7 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
   let notBefore = 0
   let idleSince = performance.now()
   let attempt: Try
-  let last: SharedAnswer | undefined
+  let last: Try | undefined
   let patience: Patience | undefined
   let seen: SharedAnswer | undefined
   let refusal: number | undefined
@@ -59,7 +58,7 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
           const early = notBefore - performance.now()
           if (early > 0) await sleep(early, attempt.signal)
           attempt.signal.throwIfAborted()
-          last?.discard()
+          last?.release()
           last = undefined
           const request = await attempt.authenticate(strategies)
           onTheWire = true
@@ -71,30 +70,28 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
       } catch (error) {
         attempt.release()
         // The server's own refusal says more than ours that follows from it.
-        if (error instanceof RateLimitError && last) return last.response()
+        if (error instanceof RateLimitError && last) return last.handUp()
+        last?.release()
         if (!onTheWire || error instanceof LatchkeyError || asked.signal?.aborted) throw error
         if (await again(outcomeOfFailure(error, settled.retry))) continue
         throw outgoing.failure?.(error) ?? error
       }
 
-      last = answer
+      attempt.answer = answer
+      last = attempt
       try {
         if (
           (redirects(answer) && (await redirected(answer))) ||
           (answersBack() && (await replayed(answer))) ||
           (fails(answer) && (await retried(answer)))
-        ) {
-          attempt.release()
+        )
           continue
-        }
       } catch (error) {
-        answer.discard()
+        attempt.release()
         throw error
       }
       if (answer.status < 400) shared.budgetOf(scope).earn(patience?.retries ?? 0)
-      asked.onHead?.(attempt.stop)
-      if (answer.status >= 400 && attempt.explainable) return carry(await answer.response(), attempt.explainable)
-      return answer.response()
+      return attempt.handUp()
     }
   }
 

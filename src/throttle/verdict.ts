@@ -5,13 +5,15 @@ import type { Answer, Awaitable } from '../types.ts'
 /** Says whether an answer is a refusal, whatever its status: true, or the milliseconds to wait. */
 export type Throttled = (answer: Answer) => Awaitable<boolean | number | undefined>
 
+type Discardable = Answer & { discard(): void }
+
 /**
  * Milliseconds a classifier asks to wait, 0 where it does not say, undefined where it sees no refusal.
  * @throws LatchkeyError `invalid_option` where it fails: what it threw may quote the answer
  */
 export async function refusalBy(
   throttled: Throttled,
-  answer: Answer,
+  answer: Discardable,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   try {
@@ -19,6 +21,7 @@ export async function refusalBy(
     if (verdict === true) return 0
     return typeof verdict === 'number' && verdict >= 0 ? verdict : undefined
   } catch {
+    answer.discard()
     signal.throwIfAborted()
     throw new LatchkeyError('invalid_option', '`throttled` threw. It must return true, milliseconds or undefined.')
   }

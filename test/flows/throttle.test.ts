@@ -370,6 +370,26 @@ describe('on fake time', () => {
     expect(sent).toHaveLength(1)
   })
 
+  it('T11 an answer that stands because nothing may leave for another attempt can still be stopped', async () => {
+    const { sent, transport } = scripted(
+      () => new Response(new ReadableStream({ start: (controller) => stalled.push(controller) }), { status: 503 }),
+    )
+    const stalled: ReadableStreamDefaultController[] = []
+    const control = new AbortController()
+    const stoppable = async (input: Request, init: RequestInit) => {
+      init.signal?.addEventListener('abort', () => stalled[0]?.error(init.signal?.reason))
+      return transport(input)
+    }
+    const options = { limits: [{ requests: 1, per: 100_000 }], maxWait: 10 } as const
+    const answer = fetchOver(stoppable as never, options)(URL_, { signal: control.signal })
+    await vi.advanceTimersByTimeAsync(2000)
+    const { status, body } = await answer
+    expect([status, sent.length]).toEqual([503, 1])
+    const rest = expect(body?.getReader().read()).rejects.toThrow('enough')
+    control.abort(new Error('enough'))
+    await rest
+  })
+
   it('T14 waits for a limit take nothing from the retries after a failure', async () => {
     const script = [429, 500, 429, 429, 500, 429]
     const { sent, transport } = scripted((_, index) => new Response('', { status: script[index] ?? 200 }))

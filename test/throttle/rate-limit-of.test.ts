@@ -50,13 +50,16 @@ it.each([undefined, null, 'x', new Error('x'), { response: { status: 429 } }])('
 
 it('a classifier says yes, or how long; one that fails says nothing of what it saw', async () => {
   const { signal } = new AbortController()
-  const said = async (verdict: boolean | number | undefined) => refusalBy(() => verdict, fakeAnswer(200), signal)
+  let discarded = 0
+  const seen = { ...fakeAnswer(200), discard: () => void discarded++ }
+  const said = async (verdict: boolean | number | undefined) => refusalBy(() => verdict, seen, signal)
   expect(await Promise.all([true, false, undefined, 0, 7, -1, Number.NaN].map(said))).toEqual([0, undefined, undefined, 0, 7, undefined, undefined]) // biome-ignore format: one line
   const failing = () => Promise.reject(new Error('secret of the answer'))
-  const error = await refusalBy(failing, fakeAnswer(200), signal).catch((error: unknown) => error)
+  const error = await refusalBy(failing, seen, signal).catch((error: unknown) => error)
   expect(error).toMatchObject({ code: 'invalid_option', message: expect.stringContaining('`throttled`') })
   expect(inspect(error, { depth: 9 })).not.toContain('secret')
-  await expect(refusalBy(failing, fakeAnswer(200), AbortSignal.abort('mine'))).rejects.toBe('mine')
+  await expect(refusalBy(failing, seen, AbortSignal.abort('mine'))).rejects.toBe('mine')
+  expect(discarded).toBe(2)
 })
 
 it('a page is told what it cannot see', () => {
