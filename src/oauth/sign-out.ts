@@ -1,7 +1,8 @@
 // The session ends here, at the authorization server, and, where it has a place for that, in the user's browser.
 import { LatchkeyError } from '../errors.ts'
-import { isLoopback } from '../http/origin.ts'
+import { checkedUrl } from '../http/origin.ts'
 import type { OAuthClient } from './client.ts'
+import { secure } from './server.ts'
 import type { SessionGrant } from './session-grant.ts'
 
 export interface SignOutOptions {
@@ -25,13 +26,22 @@ export async function signOut(
     throw new LatchkeyError('invalid_option', "`returnTo` must be a whole URL, e.g. 'https://app.example.com/'.")
   const { record, revoked } = await grant.end()
   const server = await client.server.metadata().catch(() => undefined)
-  const place = server?.end_session_endpoint
+  const url = placeOf(server?.end_session_endpoint)
   // The ID token is for who gave it, and nobody else.
-  if (!place || (record?.issuer ?? server.issuer) !== server.issuer || !URL.canParse(place)) return { revoked }
-  const url = new URL(place)
-  if (url.protocol !== 'https:' && !isLoopback(url.hostname)) return { revoked }
+  if (!url || (record?.issuer ?? server?.issuer) !== server?.issuer) return { revoked }
   url.searchParams.set('client_id', client.id)
   if (record?.idToken) url.searchParams.set('id_token_hint', record.idToken)
   if (returnTo !== undefined) url.searchParams.set('post_logout_redirect_uri', String(returnTo))
   return { revoked, url: url.href }
+}
+
+/** Only where a browser may be sent with an ID token: a page opens what it is told to. */
+function placeOf(endpoint: unknown): URL | undefined {
+  try {
+    const url = checkedUrl(new URL(endpoint as string), 'end_session_endpoint')
+    secure(url)
+    return url
+  } catch {
+    return undefined
+  }
 }

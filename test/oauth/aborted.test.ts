@@ -1,8 +1,7 @@
 // A sign-in or a request that is given up at any moment: the caller hears of it at once, nobody else does, and nothing is left behind.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { loopback } from '../../src/oauth/node.ts'
-import { ciba, deviceCode, type Login } from '../../src/oauth/oauth.ts'
-import { type OpenIdProvider, openIdProvider, SECRET } from '../servers/openid.ts'
+import { type OpenIdProvider, openIdProvider } from '../servers/openid.ts'
+import { KINDS, quick, type Transport } from './kinds.ts'
 import { onServer } from './on-server.ts'
 import { given, textOf } from './token.ts'
 
@@ -15,38 +14,6 @@ afterEach(async () => {
   expect(unhandled.splice(0)).toEqual([])
   vi.restoreAllMocks()
 })
-
-type Transport = (input: string, init?: RequestInit) => Promise<Response>
-
-/** Each kind of sign-in that takes a signal, whose user agrees at once. */
-const KINDS: Record<string, (as: OpenIdProvider, fetch: Transport) => Login & { signIn(options: { signal: AbortSignal }): Promise<void> }> = {
-  deviceCode: (as, fetch) =>
-    deviceCode({ issuer: as.issuer, clientId: 'tv', scope: 'openid', fetch: fetch as never, prompt: ({ userCode }) => void as.approve(userCode).catch(() => {}) }),
-  ciba(as, fetch) {
-    as.provider.setMaxListeners(0)
-    // What the user decides is saved too.
-    const asked = new Set<string>()
-    as.provider.on('backchannel_authentication_request.saved', async ({ jti, accountId }) => {
-      if (asked.has(jti)) return
-      asked.add(jti)
-      const grant = new as.provider.Grant({ accountId, clientId: 'bank' })
-      grant.addOIDCScope('openid')
-      await grant.save()
-      await as.provider.backchannelResult(jti, grant, { acr: '0', authTime: Math.floor(Date.now() / 1000) } as never)
-    })
-    const login = ciba({ issuer: as.issuer, clientId: 'bank', clientSecret: SECRET, fetch: fetch as never })
-    return { ...login, signIn: ({ signal }) => login.signIn({ loginHint: 'ada', signal }) }
-  },
-  loopback: (as, fetch) =>
-    loopback({ issuer: as.issuer, clientId: 'app', path: '/cb', scope: 'openid', fetch: fetch as never, open: (url) => void as.visit(url).then((back) => globalThis.fetch(back)).catch(() => {}) }),
-} // biome-ignore format: one a line
-
-/** In no hurry to keep us waiting. */
-const quick: Transport = async (input, init) => {
-  const response = await fetch(input, init)
-  if (!/device\/auth|backchannel/.test(input) || !response.ok) return response
-  return Response.json({ ...(await response.json()), interval: 0.03 })
-}
 
 describe.each(Object.keys(KINDS))('a sign-in by %s', (kind) => {
   const login = (as: OpenIdProvider, fetch: Transport) => (KINDS[kind] as (typeof KINDS)[string])(as, fetch)

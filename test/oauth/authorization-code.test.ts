@@ -293,6 +293,54 @@ describe('an ID token that is not right signs nobody in', () => {
   })
 })
 
+describe('the place where the session of the server ends', () => {
+  /** A sign-out from a server that says it is there. */
+  async function signedOut(place: unknown) {
+    const as = await openIdProvider()
+    const { issuer: _, ...known } = await (await fetch(`${as.issuer}/.well-known/openid-configuration`)).json()
+    const auth = login(as, { metadata: { ...known, end_session_endpoint: place } })
+    await auth.complete(await as.visit(await auth.start()))
+    const token = textOf(await auth.token(given()))
+    const result = await auth.signOut()
+    expect(await as.isActive(token)).toBe(false)
+    return result
+  }
+
+  it.each([
+    'javascript:alert(1)',
+    'javascript://127.0.0.1/%0aalert(1)',
+    'data:text/html,x',
+    'blob:https://login.example.com/x',
+    'http://login.example.com/end',
+    'https://user:word@login.example.com/end',
+    '//login.example.com/end',
+    '/end',
+    '',
+    7,
+    {},
+    null,
+  ])('is not visited when it is %j, and the tokens are revoked all the same', async (place) => {
+    expect(await signedOut(place)).toEqual({ revoked: true })
+  })
+
+  it('may be elsewhere where you say so, and keeps what its URL has', async () => {
+    const { url } = await signedOut('https://accounts.example.com/end?tenant=7')
+    expect(url).toMatch(/^https:\/\/accounts\.example\.com\/end\?tenant=7&client_id=app&id_token_hint=/)
+  })
+
+  it('is not believed elsewhere when that came in clear text', async () => {
+    const as = await openIdProvider()
+    const auth = login(as, {
+      async fetch(...request) {
+        const response = await fetch(...request)
+        if (!response.url.includes('.well-known')) return response
+        return Response.json({ ...(await response.json()), end_session_endpoint: 'https://evil.example/end' })
+      },
+    })
+    expect(await failure(auth.start())).toMatchObject({ code: 'issuer_invalid', message: expect.stringContaining('end_session_endpoint') }) // biome-ignore format: one line
+  })
+})
+
 describe('B20 each answer is used once', () => {
   it('a page that completes twice makes one exchange, and gets the same', async () => {
     const as = await openIdProvider()
