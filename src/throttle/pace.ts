@@ -55,10 +55,12 @@ export type Learned = readonly [
   step: number,
   gap: number,
   streak: number,
+  best: number,
   opening: boolean,
   judged: boolean,
   measured: boolean,
   trial: boolean,
+  sooner: boolean,
   trying: boolean,
 ]
 
@@ -166,11 +168,32 @@ export function createPace(): Pace {
       if (until !== undefined && until > openedAt + plan) plan = until - openedAt
       return openedAt + plan
     },
-    // biome-ignore format: one table
-    save: (offset) => [openedAt + offset, emptyAt + offset, previous + offset, limit, shut, length, plan, used, taken, number, tries, clean, patience, step, gap, streak, opening, judged, measured, trial, trying],
+    save: (offset) => [
+      openedAt + offset,
+      emptyAt + offset,
+      previous + offset,
+      limit,
+      shut,
+      length,
+      plan,
+      used,
+      taken,
+      number,
+      tries,
+      clean,
+      patience,
+      step,
+      gap,
+      streak,
+      best,
+      opening,
+      judged,
+      measured,
+      trial,
+      sooner,
+      trying,
+    ],
     load(saved, offset) {
-      // biome-ignore format: one table
-      ;
       ;[
         openedAt,
         emptyAt,
@@ -188,10 +211,12 @@ export function createPace(): Pace {
         step,
         gap,
         streak,
+        best,
         opening,
         judged,
         measured,
         trial,
+        sooner,
         trying,
       ] = saved
       openedAt += offset
