@@ -38,30 +38,12 @@ export interface Pace {
   load(saved: Learned, offset: number): void
 }
 
+/** In the order of `save` and `load`: names would weigh more than what they name. */
+// biome-ignore format: one table
 export type Learned = readonly [
-  openedAt: number,
-  emptyAt: number,
-  previous: number,
-  limit: number,
-  shut: number,
-  length: number,
-  plan: number,
-  used: number,
-  taken: number,
-  number: number,
-  tries: number,
-  clean: number,
-  patience: number,
-  step: number,
-  gap: number,
-  streak: number,
-  best: number,
-  opening: boolean,
-  judged: boolean,
-  measured: boolean,
-  trial: boolean,
-  sooner: boolean,
-  trying: boolean,
+  openedAt: number, emptyAt: number, previous: number, limit: number, shut: number, length: number, plan: number, used: number,
+  taken: number, number: number, tries: number, clean: number, patience: number, step: number, gap: number, streak: number,
+  best: number, opening: boolean, judged: boolean, measured: boolean, trial: boolean, sooner: boolean, trying: boolean,
 ]
 
 export function createPace(): Pace {
@@ -168,56 +150,18 @@ export function createPace(): Pace {
       if (until !== undefined && until > openedAt + plan) plan = until - openedAt
       return openedAt + plan
     },
+    // biome-ignore format: one table
     save: (offset) => [
-      openedAt + offset,
-      emptyAt + offset,
-      previous + offset,
-      limit,
-      shut,
-      length,
-      plan,
-      used,
-      taken,
-      number,
-      tries,
-      clean,
-      patience,
-      step,
-      gap,
-      streak,
-      best,
-      opening,
-      judged,
-      measured,
-      trial,
-      sooner,
-      trying,
+      openedAt + offset, emptyAt + offset, previous + offset, limit, shut, length, plan, used,
+      taken, number, tries, clean, patience, step, gap, streak,
+      best, opening, judged, measured, trial, sooner, trying,
     ],
     load(saved, offset) {
-      ;[
-        openedAt,
-        emptyAt,
-        previous,
-        limit,
-        shut,
-        length,
-        plan,
-        used,
-        taken,
-        number,
-        tries,
-        clean,
-        patience,
-        step,
-        gap,
-        streak,
-        best,
-        opening,
-        judged,
-        measured,
-        trial,
-        sooner,
-        trying,
+      // biome-ignore format: one table
+      [
+        openedAt, emptyAt, previous, limit, shut, length, plan, used,
+        taken, number, tries, clean, patience, step, gap, streak,
+        best, opening, judged, measured, trial, sooner, trying,
       ] = saved
       openedAt += offset
       emptyAt += offset
