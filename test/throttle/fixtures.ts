@@ -21,6 +21,12 @@ export interface Fixture {
 export const fixtures: readonly Fixture[] = [
   {
     family: 'core',
+    what: 'X-Rate-Limit, delta seconds',
+    headers: { 'x-rate-limit-limit': '900', 'x-rate-limit-reset': '30' },
+    quota: [{ limit: 900, resetAfter: 30_000, source: 'x-rate-limit-limit' }],
+  },
+  {
+    family: 'core',
     what: 'IETF draft 10, two policies',
     headers: {
       'ratelimit-policy': '"burst";q=100;w=60,"daily";q=1000;w=86400',
@@ -62,6 +68,15 @@ export const fixtures: readonly Fixture[] = [
     },
     quota: [{ policy: '1-in-1min', partition: 'ZmVkYw==', limit: 1, remaining: 0, resetAfter: 60_000, window: 60_000 }],
     hint: 60_000,
+  },
+  {
+    family: 'core',
+    what: 'IETF draft 10, one policy with several partitions',
+    headers: {
+      'ratelimit-policy': '"a";q=10;w=60;pk=:Zm9v:, "a";q=20;w=30;pk=:YmFy:',
+      ratelimit: '"a";r=3;t=5;pk=:YmFy:',
+    },
+    quota: [{ policy: 'a', partition: 'YmFy', limit: 20, window: 30_000, remaining: 3, resetAfter: 5000 }],
   },
   {
     family: 'core',

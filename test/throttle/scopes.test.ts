@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { QuotaReading } from '../../src/throttle/header-fields.ts'
+import { type QuotaReading, readQuota } from '../../src/throttle/header-fields.ts'
 import { createLimiter, type LimiterOptions } from '../../src/throttle/limiter.ts'
 import type { Lesson, Share } from '../../src/throttle/share.ts'
 import type { LimitedCall } from '../../src/types.ts'
+import { fakeCall } from '../fakes/fakes.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.UTC(2026, 10, 28), toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
@@ -25,7 +26,6 @@ function limited(script: Script = () => ({}), options: LimiterOptions = {}) {
   const waits: [string, number][] = []
   let inFlight = 0
   let most = 0
-  let order = 0
   const send = async () => {
     const answer = script(left.push(performance.now() - began) - 1)
     most = Math.max(most, ++inFlight)
@@ -37,20 +37,11 @@ function limited(script: Script = () => ({}), options: LimiterOptions = {}) {
   }
   const call = (more: Partial<LimitedCall> = {}) => {
     const made = limiter.run(
-      {
-        scope: 'a',
-        method: 'GET',
-        url: 'https://a.example/',
-        attempt: 1,
-        order: ++order,
-        signal: new AbortController().signal,
-        maxWait: 60_000,
-        deadlineAt: Number.POSITIVE_INFINITY,
-        timeout: 10_000,
+      fakeCall({
         waiting: (reason, duration) => void waits.push([reason, duration]),
         peek: async () => '',
         ...more,
-      } as LimitedCall,
+      }),
       send,
     )
     made.catch(() => {})
@@ -158,6 +149,13 @@ describe('a refusal', () => {
     expect(other.limits()[0]).not.toHaveProperty('retryAt')
   })
 
+  it('T3 of several quotas that are used up the longest is meant', async () => {
+    const used = (policy: string, resetAfter: number) => ({ policy, unit: 'requests', remaining: 0, resetAfter, source: 'own' }) // biome-ignore format: one line
+    const { call, limits } = limited(() => ({ status: 429 }), { quota: () => [used('a', 1000), used('b', 9000), used('c', 2000)] }) // biome-ignore format: one line
+    await Promise.all([call(), pass(TRIP)])
+    expect(limits()[0]).toMatchObject({ retryAt: Date.now() + 9000 })
+  })
+
   it('whose quota is used up lasts until that is there again', async () => {
     const { call, limits } = limited(() => ({ status: 429, headers: remaining(0, 9) }))
     await Promise.all([call(), pass(TRIP)])
@@ -165,7 +163,40 @@ describe('a refusal', () => {
   })
 })
 
+describe('a refusal without a word of its own', () => {
+  it('means the instant that a field names, unless that is of a quota which is not used up', async () => {
+    for (const [headers, retryAt] of [
+      [{ 'x-ratelimit-reset': '7' }, 7000],
+      [remaining(3, 7), 300],
+    ] as const) {
+      const { call, limits } = limited(() => ({ status: 429, headers }))
+      await Promise.all([call(), pass(TRIP)])
+      expect((limits()[0]?.retryAt as number) - Date.now()).toBe(retryAt)
+    }
+  })
+})
+
 describe('a quota', () => {
+  it('that is long over says nothing to who comes when nobody is there', async () => {
+    const { call, many, left } = limited((index) => (index ? {} : { headers: remaining(0, 3) }))
+    await Promise.all([call(), pass(60_000)])
+    void many(10)
+    expect(left.length).toBe(11)
+  })
+
+  it('is told with its partition where it has one, and without that word else', async () => {
+    const fields = {
+      'ratelimit-policy': '"a";q=10;w=60;pk=:Zm9v:, "b";q=5;w=60',
+      ratelimit: '"a";r=4;t=3, "b";r=2;t=3',
+    }
+    const { call, limits } = limited(() => ({ headers: fields }), { quota: readQuota })
+    await Promise.all([call(), pass(TRIP)])
+    const [a, b] = limits()
+    expect(a).toMatchObject({ policy: 'a', partition: 'Zm9v', limit: 10, remaining: 4 })
+    expect(b).toMatchObject({ policy: 'b', limit: 5, remaining: 2 })
+    expect(b).not.toHaveProperty('partition')
+  })
+
   it('lets go as many as are left, and one when it is there again', async () => {
     const { call, many, left, waits, limits } = limited((index) => ({ headers: remaining(Math.max(0, 5 - index), 3) }))
     await Promise.all([call(), pass(TRIP)])
