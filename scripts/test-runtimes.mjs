@@ -75,9 +75,13 @@ let failed = 0
 for (const [name, engine] of Object.entries(engines)) {
   if (wanted.length && !wanted.some((word) => name.startsWith(word))) continue
   try {
+    const began = performance.now()
     const { version, results } = await engine()
+    const seconds = ((performance.now() - began) / 1000).toFixed(1)
     const problems = results.filter(({ problem }) => problem)
-    console.log(`${name} ${version}: ${results.length - problems.length} of ${results.length} checks hold`)
+    console.log(
+      `${name} ${version}: ${results.length - problems.length} of ${results.length} checks hold, in ${seconds} s`,
+    )
     for (const { name: check, problem } of problems) console.log(`  FAILED ${check}: ${problem}`)
     failed += problems.length
     rows.push({ name, version, held: results.length - problems.length, of: results.length })

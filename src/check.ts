@@ -120,6 +120,7 @@ export function check(options: object, rules: Rules, path = ''): void {
  * @throws LatchkeyError `invalid_option`
  */
 export function checkNames(options: object, known: Rules): void {
+  if (typeof options !== 'object' || !options) throw invalid('Options are an object, such as `{ baseUrl, auth }`.')
   refuseNames(options)
   for (const name in options) {
     if (Object.hasOwn(known, name)) continue

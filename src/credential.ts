@@ -69,8 +69,8 @@ export function fitForHeader(text: string, what: string): string {
   return text
 }
 
-// What the user's function threw may quote a secret: only our own errors are passed on.
-function unavailable(error: unknown, what: string): LatchkeyError {
+/** What the user's function threw may quote a secret: only our own errors are passed on. */
+export function unavailable(error: unknown, what: string): LatchkeyError {
   if (error instanceof LatchkeyError) return error
   return new CredentialError(
     'credential_unavailable',

@@ -34,7 +34,8 @@ export function fetchThrough(
   baseUrl: string | URL | undefined,
   transportOptions: RequestInit,
 ): LatchkeyFetch {
-  return async (input, init = {}) => {
+  return async (input, given) => {
+    const init = given ?? {}
     refuseNames(init, true)
     const own = settleRequest(init, settled)
     const request = input instanceof Request ? input : undefined

@@ -222,3 +222,16 @@ it('createFetch refuses at creation what belongs to a request, instead of ignori
   for (const name of ['headers', 'method', 'body', 'json', 'redirect'])
     expect(() => createFetch({ [name]: {} })).toThrow(`\`${name}\` is not an option`)
 })
+
+it.each([null, 'https://api.example.com', () => ({ baseUrl })])(
+  'options that are no object are refused: %s',
+  (options) => {
+    for (const take of [createClient, createFetch, createClient().extend])
+      expect(() => take(options as never)).toThrow('Options are an object')
+  },
+)
+
+it('fetch takes null for its options, as the platform does', async () => {
+  const response = await createFetch({ fetch: echo })(baseUrl, null as never)
+  expect((await response.json()).method).toBe('GET')
+})

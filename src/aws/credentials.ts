@@ -1,5 +1,5 @@
-import { type Credential, checkCredential, fitForHeader, notEmpty, readCredential } from '../credential.ts'
-import { CredentialError, LatchkeyError } from '../errors.ts'
+import { type Credential, checkCredential, fitForHeader, notEmpty, readCredential, unavailable } from '../credential.ts'
+import { CredentialError } from '../errors.ts'
 import type { Awaitable, Provided } from '../types.ts'
 
 /** An access key, in the words of the AWS SDKs: what their credential providers give fits. */
@@ -39,12 +39,7 @@ async function provided(source: () => Awaitable<AwsCredentials>): Promise<Access
   try {
     given = await source()
   } catch (error) {
-    // What the user's function threw may quote a secret: only our own errors are passed on.
-    if (error instanceof LatchkeyError) throw error
-    throw new CredentialError(
-      'credential_unavailable',
-      'The function given for `credentials` failed. Catch and log inside it to see why.',
-    )
+    throw unavailable(error, 'credentials')
   }
   return read(present(given))
 }

@@ -25,18 +25,6 @@ export async function checkDigest(value: string, bytes: Bytes): Promise<'right' 
   return verdict
 }
 
-/** The algorithm that `Want-Content-Digest` or `Want-Repr-Digest` (RFC 9530, section 4) prefers among those known here. */
-export function wantedDigest(value: string | null): DigestAlgorithm | undefined {
-  const wanted = parseDictionary(value ?? '')
-  const preference = (name: string): number => {
-    const member = wanted?.get(name)
-    const weight = member && 'value' in member ? Number(member.value) : 0
-    return weight >= 1 && weight <= 10 ? weight : 0
-  }
-  const [best] = [...digestAlgorithms].sort((a, b) => preference(b) - preference(a)) as [DigestAlgorithm]
-  return preference(best) ? best : undefined
-}
-
 async function digest(bytes: Bytes, name: string): Promise<string> {
   let binary = ''
   for (const byte of new Uint8Array(await crypto.subtle.digest(name.toUpperCase(), bytes)))

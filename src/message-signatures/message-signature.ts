@@ -3,7 +3,7 @@ import { base64url } from '../crypto/bytes.ts'
 import { sendAsWritten } from '../http/as-written.ts'
 import { contentDigest, type DigestAlgorithm, digestAlgorithms } from '../http/content-digest.ts'
 import type { FieldType } from '../http/structured-field.ts'
-import type { Answer, Attempt, AuthStrategy, Bytes, Provided } from '../types.ts'
+import type { Answer, Attempt, AuthStrategy, Bytes, Provided, ReplayReason } from '../types.ts'
 import {
   checkAlgorithm,
   checkSecret,
@@ -12,13 +12,13 @@ import {
   type SignatureAlgorithm,
   type SignatureKey,
 } from './algorithms.ts'
-import { componentValue, identityOf, parseComponent, type Source } from './components.ts'
+import { parseComponent } from './components.ts'
 import type { RequestMessage } from './message.ts'
 import { checkLabel, cover, signed } from './sign.ts'
 import { signatureBase } from './signature-base.ts'
 import { invalid, SignatureError } from './signature-error.ts'
 import type { SignatureVerifier } from './verify.ts'
-import { createWishes } from './wishes.ts'
+import type { Given, Wishes } from './wishes.ts'
 
 export interface MessageSignatureOptions {
   /** A key, or a function that gives one, asked for each attempt. */
@@ -54,6 +54,8 @@ export interface MessageSignatureOptions {
 const FIVE_MINUTES = 300_000
 // What a proxy may answer in the server's place, and what other strategies or another attempt may mend.
 const UNSIGNED = [401, 403, 407, 408, 425, 429]
+// What a server refuses, asking for another signature. Others, e.g. 429, say that the same may be right later.
+const ASKING = [400, 401, 403, 422]
 
 /**
  * HTTP Message Signatures (RFC 9421): each attempt is signed anew, over what the other strategies placed too.
@@ -73,7 +75,9 @@ export function messageSignature(options: MessageSignatureOptions): AuthStrategy
   if (digest !== false && !digestAlgorithms.includes(digest))
     throw invalid("`contentDigest` must be 'sha-256', 'sha-512' or false.")
   if (Array.isArray(components)) components.forEach(parseComponent)
-  const wishes = createWishes()
+  // Loaded once a server asks for something, which most never do.
+  let wishes: Promise<Wishes | undefined> | undefined
+  const given = new WeakMap<Attempt, Given>()
   const sent = new WeakMap<Attempt, RequestMessage>()
   // Only the last key is kept: one that was rotated out is not held longer than needed.
   let last: { given: unknown; key: Promise<CryptoKey> } | undefined
@@ -94,7 +98,8 @@ export function messageSignature(options: MessageSignatureOptions): AuthStrategy
       const name = keyid === undefined ? undefined : await readCredential(keyid, 'keyid')
       const { headers, method } = request
       const { body, url } = attempt
-      const { signature: asked, digest: wanted } = wishes.of(attempt)
+      const heeded = await wishes
+      const { signature: asked, digest: wanted } = heeded?.of(attempt) ?? {}
       // fetch shows no bytes but the decoded, and the digest is of the encoded.
       if (responses && !headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
       const listed =
@@ -112,20 +117,32 @@ export function messageSignature(options: MessageSignatureOptions): AuthStrategy
         tag: tag ?? asked?.tag,
         nonce: asked?.nonce ?? (nonce ? nonce() : undefined),
       }
-      const covered = cover([...listed, ...further(asked?.components ?? [], listed, source)], said)
+      const covered = cover([...listed, ...(heeded?.further(asked?.components ?? [], listed, source) ?? [])], said)
       attempt.explain(() => ({ stringToSign: signatureBase(covered, source) }))
       const used = asked?.label ?? label
       const fields = await signed(source, key, algorithm, used, covered)
       for (const [field, value] of Object.entries(fields)) headers.set(field, value)
-      wishes.given(attempt, { ...said, alg: algorithm, label: used, covered: covered.items, digest: digested })
+      given.set(attempt, { ...said, alg: algorithm, label: used, covered: covered.items, digest: digested })
       if (responses) sent.set(attempt, { method, url, headers: known(headers, attempt) })
     },
     async onResponse(answer, attempt) {
-      const reason = wishes.heard(answer, attempt)
+      const reason = await wished(answer, attempt)
       if (reason) return reason
       if (responses) await verifyAnswer(answer, attempt, sent.get(attempt) as RequestMessage)
       return undefined
     },
+  }
+
+  async function wished({ status, headers }: Answer, attempt: Attempt): Promise<ReplayReason | undefined> {
+    const asks = headers.has('accept-signature') || headers.has('want-content-digest')
+    const before = given.get(attempt)
+    if (!asks || !before || !ASKING.includes(status)) return undefined
+    // Where the part cannot be had, as in a page whose site was published anew meanwhile, the refusal stands.
+    wishes ??= import('./wishes.ts').then(
+      ({ createWishes }) => createWishes(),
+      () => undefined,
+    )
+    return (await wishes)?.heard({ headers }, attempt, before)
   }
 
   async function verifyAnswer(answer: Answer, attempt: Attempt, request: RequestMessage): Promise<void> {
@@ -153,20 +170,6 @@ export function messageSignature(options: MessageSignatureOptions): AuthStrategy
 function usual(headers: Headers, digested: unknown): readonly string[] {
   const fields = ['authorization', 'content-type'].filter((name) => headers.has(name))
   return ['@method', '@authority', '@path', '@query', ...(digested ? ['content-digest'] : []), ...fields]
-}
-
-/** What the server asks for beyond what is covered anyway, as far as this request has it. */
-function further(asked: readonly string[], listed: readonly string[], source: Source): readonly string[] {
-  const covered = listed.map((one) => identityOf(parseComponent(one)))
-  return asked.filter((one) => {
-    try {
-      const component = parseComponent(one)
-      componentValue(component, source)
-      return !covered.includes(identityOf(component))
-    } catch {
-      return false
-    }
-  })
 }
 
 /** The fields set so far, and those that the runtime is known to send. */

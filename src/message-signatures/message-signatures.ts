@@ -1,6 +1,7 @@
 export type { SignatureErrorCode } from '../errors.ts'
-export { checkDigest, contentDigest, type DigestAlgorithm, wantedDigest } from '../http/content-digest.ts'
+export { checkDigest, contentDigest, type DigestAlgorithm } from '../http/content-digest.ts'
 export type { FieldType } from '../http/structured-field.ts'
+export { wantedDigest } from '../http/wanted-digest.ts'
 export type { SecretEncoding, SignatureAlgorithm, SignatureKey } from './algorithms.ts'
 export { jwkThumbprint } from './jwk-thumbprint.ts'
 export type { Fields, Message, RequestMessage, ResponseMessage } from './message.ts'

@@ -1,8 +1,9 @@
-import { type DigestAlgorithm, wantedDigest } from '../http/content-digest.ts'
+import type { DigestAlgorithm } from '../http/content-digest.ts'
 import type { Item } from '../http/structured-field.ts'
+import { wantedDigest } from '../http/wanted-digest.ts'
 import type { Answer, Attempt, ReplayReason } from '../types.ts'
 import { type AskedSignature, askedSignature } from './accept-signature.ts'
-import { identityOf, parseComponent } from './components.ts'
+import { componentValue, identityOf, parseComponent, type Source } from './components.ts'
 import type { SignatureParameters } from './sign.ts'
 
 /** What a server wants beside what it would be given. */
@@ -12,7 +13,7 @@ interface Wish {
 }
 
 /** What a signed attempt carried. */
-interface Given extends SignatureParameters {
+export interface Given extends SignatureParameters {
   readonly label: string
   readonly covered: readonly Item[]
   /** Absent where there was none, because there was no content. */
@@ -22,29 +23,24 @@ interface Given extends SignatureParameters {
 export interface Wishes {
   /** What to heed in this attempt. */
   of(attempt: Attempt): Wish
-  /** What it was given. */
-  given(attempt: Attempt, given: Given): void
+  /** What the server asks for beyond what is covered anyway, as far as this request has it. */
+  further(asked: readonly string[], listed: readonly string[], source: Source): readonly string[]
   /** Why another attempt at once may help: a refusal that asks for what it was not given. */
-  heard(answer: Pick<Answer, 'status' | 'headers'>, attempt: Attempt): ReplayReason | undefined
+  heard(answer: Pick<Answer, 'headers'>, attempt: Attempt, given: Given): ReplayReason | undefined
 }
 
 const MOST_ORIGINS = 100
-// Others, e.g. 429, say that the same may be right later.
-const ASKING = [400, 401, 403, 422]
 
 /** Remembers what was asked of a request, by the list that all its attempts share, and what each server asked for last. */
 export function createWishes(): Wishes {
   const asked = new WeakMap<object, Wish>()
   const learned = new Map<string, Wish>()
-  const sent = new WeakMap<Attempt, Given>()
   const of = ({ honoured, url }: Attempt): Wish => asked.get(honoured) ?? learned.get(url.origin) ?? {}
 
   return {
     of,
-    given: (attempt, given) => void sent.set(attempt, given),
-    heard({ status, headers }, attempt) {
-      const given = sent.get(attempt)
-      if (!given || !ASKING.includes(status)) return undefined
+    further,
+    heard({ headers }, attempt, given) {
       const before = of(attempt)
       const signature = askedSignature(headers.get('accept-signature'), given)
       const digest = given.digest && wantedDigest(headers.get('want-content-digest'))
@@ -75,4 +71,17 @@ function meets(given: Given, asked: AskedSignature, before: AskedSignature | und
     (!asked.expires || given.expiresAt !== undefined) &&
     asked.components.every((one) => known.has(identityOf(parseComponent(one))))
   )
+}
+
+function further(asked: readonly string[], listed: readonly string[], source: Source): readonly string[] {
+  const covered = listed.map((one) => identityOf(parseComponent(one)))
+  return asked.filter((one) => {
+    try {
+      const component = parseComponent(one)
+      componentValue(component, source)
+      return !covered.includes(identityOf(component))
+    } catch {
+      return false
+    }
+  })
 }

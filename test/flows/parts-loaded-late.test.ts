@@ -1,20 +1,18 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { createFetch } from '../../src/fetch.ts'
-import { memoryStore } from '../../src/index.ts'
-import { authorizationCode } from '../../src/oauth/oauth.ts'
 import { readQuota } from '../../src/throttle/header-fields.ts'
 import { readQuotaAtSight } from '../../src/throttle/quota-at-sight.ts'
-import { failure, given, textOf } from '../oauth/token.ts'
-import { CALLBACK, openIdProvider } from '../servers/openid.ts'
 import { serve } from '../servers/raw.ts'
 import { fixtures, NOW } from '../throttle/fixtures.ts'
 
 // A page that was open while its site was published anew finds no part it has not loaded yet.
 
-afterEach(() => void vi.restoreAllMocks())
+let gone: string | undefined
 
 function without(part: string): void {
   vi.resetModules()
+  if (gone) vi.doUnmock(gone)
+  gone = part
   vi.doMock(part, () => {
     throw new Error('gone')
   })
@@ -42,42 +40,57 @@ it('T9 a quota that cannot be read holds nothing up, and a refusal still closes 
   expect(count).toBe(3)
 })
 
-describe('a login', () => {
-  const options = (issuer: string) =>
-    ({ issuer, clientId: 'app', redirectUri: CALLBACK, scope: 'openid', store: memoryStore(), dpop: true }) as const
-
-  it('says so, and is good later', async () => {
-    const as = await openIdProvider()
-    const part = '../../src/oauth/authorization.ts'
-    without(part)
-    const { authorizationCode } = await import('../../src/oauth/oauth.ts')
-    const login = authorizationCode(options(as.issuer))
-    const error = await failure(login.start())
-    expect(error).toMatchObject({ code: 'token_unavailable', retryable: true, message: expect.stringMatching(/could not be loaded/) }) // biome-ignore format: one line
-    vi.doUnmock(part)
-    await login.complete(await as.visit(await login.start()))
-    expect(await login.signedIn()).toBe(true)
+it('10 a refusal that asks for another signature stands where what heeds it is gone', async () => {
+  without('../../src/message-signatures/wishes.ts')
+  const { createFetch } = await import('../../src/fetch.ts')
+  const { messageSignature } = await import('../../src/message-signatures/message-signature.ts')
+  let count = 0
+  const origin = await serve(() => {
+    count++
+    return { status: 401, headers: { 'accept-signature': 'sig=("@method");nonce="n"' } }
   })
+  const auth = messageSignature({ key: 'a shared secret', algorithm: 'hmac-sha256' })
+  const fetch = createFetch({ baseUrl: origin, auth })
+  for (const path of ['/a', '/b']) expect((await fetch(path)).status).toBe(401)
+  expect(count).toBe(2)
+})
 
-  it('spends no refresh token without the key that goes with it', async () => {
-    const as = await openIdProvider()
-    const given_ = options(as.issuer)
-    const before = authorizationCode(given_)
-    await before.complete(await as.visit(await before.start()))
-    const old = await before.token(given())
-    const part = '../../src/oauth/proof-key.ts'
-    without(part)
-    const later = (await import('../../src/oauth/oauth.ts')).authorizationCode(given_)
-    expect(await failure(later.renew?.(old, [], given()) as Promise<boolean>)).toMatchObject({ code: 'token_unavailable' }) // biome-ignore format: one line
-    expect(as.posts('/token')).toHaveLength(1)
-    const entry = await given_.store.get(`oauth ${JSON.stringify([as.issuer, 'app', 'authorization_code', undefined])}`)
-    expect(new TextDecoder().decode(entry?.value)).not.toMatch(/intent|unanswered/)
-    vi.doUnmock(part)
-    vi.resetModules()
-    const again = (await import('../../src/oauth/oauth.ts')).authorizationCode(given_)
-    expect(await again.renew?.(old, [], given())).toBe(true)
-    expect(textOf(await again.token(given()))).not.toBe(textOf(old))
+it('7 what cannot be written is not sent, and the error says why', async () => {
+  without('../../src/hmac/parameters.ts')
+  const { createFetch } = await import('../../src/fetch.ts')
+  const { hmac } = await import('../../src/hmac/hmac.ts')
+  let count = 0
+  const origin = await serve(() => {
+    count++
+    return { status: 200 }
   })
+  const auth = hmac({
+    secret: 'secret',
+    hash: 'sha256',
+    encoding: 'hex',
+    message: ({ target }) => target,
+    place: ({ signature }) => ({ query: { signature } }),
+  })
+  const error = await createFetch({ baseUrl: origin, auth })('/a').catch((error) => error)
+  expect(error).toMatchObject({ code: 'credential_unavailable', message: expect.stringMatching(/could not be loaded/) })
+  expect(count).toBe(0)
+})
+
+it('5 a clock heals by the date of the refusal where what reads its text is gone', async () => {
+  without('../../src/aws/server-time.ts')
+  const { createFetch } = await import('../../src/fetch.ts')
+  const { sigv4 } = await import('../../src/aws/sigv4.ts')
+  const stamps: string[] = []
+  const ahead = new Date(Date.now() + 3_600_000)
+  const origin = await serve(({ headers }) => {
+    stamps.push(String(headers['x-amz-date']))
+    return { status: stamps.length === 1 ? 403 : 200, headers: { date: ahead.toUTCString() } }
+  })
+  const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
+  const auth = sigv4({ service: 'execute-api', region: 'eu-central-1', credentials })
+  expect((await createFetch({ baseUrl: origin, auth })('/a')).status).toBe(200)
+  expect(stamps).toHaveLength(2)
+  expect(stamps[1]?.slice(0, 11)).toBe(ahead.toISOString().replace(/[-:]/g, '').slice(0, 11))
 })
 
 const counters = ['ratelimit-', 'x-ratelimit-', 'x-rate-limit-'].flatMap((prefix) =>

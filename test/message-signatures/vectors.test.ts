@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { fromBase64, utf8 } from '../../src/crypto/bytes.ts'
-import { checkDigest, contentDigest, type DigestAlgorithm, wantedDigest } from '../../src/http/content-digest.ts'
+import { checkDigest, contentDigest, type DigestAlgorithm } from '../../src/http/content-digest.ts'
 import { type InnerList, parseDictionary } from '../../src/http/structured-field.ts'
+import { wantedDigest } from '../../src/http/wanted-digest.ts'
 import { importKey, type SignatureAlgorithm, sign } from '../../src/message-signatures/algorithms.ts'
 import { componentValue, parseComponent } from '../../src/message-signatures/components.ts'
 import {

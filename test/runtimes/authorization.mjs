@@ -1,5 +1,6 @@
 // The token endpoint the engines call for users: rotates refresh tokens, binds tokens to keys, knows what it gave to whom.
 import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto'
+import { createClients } from './clients.mjs'
 
 const decoded = (part) => JSON.parse(Buffer.from(part, 'base64url'))
 const sha256 = (text) => createHash('sha256').update(text).digest('base64url')
@@ -10,6 +11,7 @@ export function createAuthorization(origin) {
   const polls = new Map()
   const grants = new Map()
   const proofs = new Set()
+  const clients = createClients(origin)
 
   return {
     grantsTo: (client) => grants.get(client) ?? [],
@@ -20,8 +22,9 @@ export function createAuthorization(origin) {
       expires_in: 60,
       interval: 0.1,
     }),
+    clients,
     /** Answers `[status, content]`. */
-    token(form, proof) {
+    async token(form, proof) {
       const client = form.get('client_id')
       switch (form.get('grant_type')) {
         case 'refresh_token': {
@@ -45,8 +48,10 @@ export function createAuthorization(origin) {
             return [400, { error: 'invalid_request' }]
           return issue(client, proof, { issued_token_type: form.get('requested_token_type'), expires_in: 600 })
         }
-        default:
-          return [400, { error: 'unsupported_grant_type' }]
+        default: {
+          const deserved = await clients.deserves(form)
+          return Array.isArray(deserved) ? deserved : issue(client, proof, deserved)
+        }
       }
     },
     opens: (authorization) => tokens.get(authorization?.replace('Bearer ', ''))?.key === null,

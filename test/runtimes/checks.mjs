@@ -1,4 +1,18 @@
 // What the checks of the engines share.
+/** Runs one after the other: the name of each, and what is wrong with it. */
+export async function judged(checks) {
+  const results = []
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      await check()
+      results.push({ name })
+    } catch (error) {
+      results.push({ name, problem: `${error?.name}: ${error?.message}` })
+    }
+  }
+  return results
+}
+
 export function equal(actual, expected, more = '') {
   if (actual !== expected) throw new Error(`expected ${String(expected)}, got ${String(actual)} ${more}`)
 }

@@ -4,9 +4,11 @@ import { createServer } from 'node:http'
 import aws4 from 'aws4'
 import signatures from 'http-message-signatures'
 import { createAuthorization } from './authorization.mjs'
+import { opensS3 } from './aws.mjs'
 
+const HOUR = 3_600_000
 const EXPOSED =
-  'Retry-After, Date, WWW-Authenticate, DPoP-Nonce, RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Resource, API-Version, Deprecation, Sunset'
+  'Retry-After, Date, WWW-Authenticate, DPoP-Nonce, RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Resource, API-Version, Deprecation, Sunset, Content-Digest, Signature, Signature-Input'
 
 export async function startServers(bundle) {
   const times = new Map()
@@ -58,7 +60,18 @@ export async function startServers(bundle) {
         return open(headers.authorization === `Basic ${Buffer.from('ada:pässword').toString('base64')}`)
       case 'bearer':
         return open(headers.authorization === 'Bearer token')
+      case 'fields':
+        return json(
+          200,
+          Object.keys(headers).filter((name) => /^x-(one|two)$/.test(name)),
+        )
+      case 'clock':
+        return json(200, { serverTime: Date.now() + HOUR })
+      case 'ahead':
+        response.setHeader('date', new Date(Date.now() + HOUR).toUTCString())
+        return open(Math.abs(Number(headers['x-time']) * 1000 - Date.now() - HOUR) < 60_000)
       case 'hmac': {
+        if (id === 'refused') return open(false)
         const mac = createHmac('sha256', 'secret')
           .update(`${headers['x-time']}${method}${request.url}`)
           .update(body)
@@ -119,6 +132,10 @@ export async function startServers(bundle) {
         )
         return open(signed.headers.Authorization === headers.authorization)
       }
+      case 'answers':
+        return answered(request, response, id)
+      case 's3':
+        return open(opensS3(request, body))
       case 'binance': {
         const query = url.search.slice(1).replace(/&signature=\w+$/, '')
         const mac = createHmac('sha256', 'secret').update(query).update(body).digest('hex')
@@ -130,9 +147,11 @@ export async function startServers(bundle) {
         return json(200, { ok: true }, { 'ratelimit-policy': '"second";q=2;w=1', ratelimit: `"second";r=${left};t=1` })
       }
       case 'github': {
+        const bucket = id === 'search' ? 'search' : 'core'
         const reset = String(Math.ceil(Date.now() / 1000) + 60)
-        const fields = { 'x-ratelimit-limit': '60', 'x-ratelimit-remaining': '41', 'x-ratelimit-reset': reset }
-        return json(200, {}, { ...fields, 'x-ratelimit-resource': 'core' })
+        const left = bucket === 'search' ? '0' : '41'
+        const fields = { 'x-ratelimit-limit': '60', 'x-ratelimit-remaining': left, 'x-ratelimit-reset': reset }
+        return json(200, {}, { ...fields, 'x-ratelimit-resource': bucket })
       }
       case 'slow': {
         const now = (inFlight.get(id) ?? 0) + 1
@@ -158,6 +177,18 @@ export async function startServers(bundle) {
       }
       case 'limited':
         return seen.length ? json(200, { ok: true }) : json(429, {}, { 'retry-after': '1' })
+      case 'graphql':
+        return json(
+          200,
+          seen.length
+            ? { data: { a: 1 } }
+            : {
+                errors: [{ extensions: { code: 'THROTTLED' } }],
+                extensions: {
+                  cost: { requestedQueryCost: 15, throttleStatus: { currentlyAvailable: 0, restoreRate: 50 } },
+                },
+              },
+        )
       case 'drops':
         return seen.length ? json(200, { ok: true }) : response.destroy()
       case 'away':
@@ -172,12 +203,30 @@ export async function startServers(bundle) {
         return json(200, times.get(`/${url.searchParams.get('of')}`) ?? [])
       case 'strayed':
         return json(200, strayed)
-      case '.well-known':
+      case '.well-known': {
+        const issuer = main.url.slice(0, -1)
+        if (id === 'oauth-protected-resource')
+          return json(200, { resource: `${main.url}granted`, authorization_servers: [issuer] })
         return json(200, {
-          issuer: main.url.slice(0, -1),
+          issuer,
+          authorization_endpoint: `${main.url}authorize`,
           token_endpoint: `${main.url}token`,
           device_authorization_endpoint: `${main.url}authorize-device`,
+          backchannel_authentication_endpoint: `${main.url}authorize-elsewhere`,
+          registration_endpoint: `${main.url}register`,
+          jwks_uri: `${main.url}jwks`,
+          authorization_response_iss_parameter_supported: true,
+          id_token_signing_alg_values_supported: ['ES256'],
         })
+      }
+      case 'register':
+        return json(201, users.clients.register(JSON.parse(String(body))))
+      case 'jwks':
+        return json(200, await users.clients.jwks())
+      case 'authorize':
+        return json(200, { location: await users.clients.authorize(url.searchParams) })
+      case 'authorize-elsewhere':
+        return json(200, users.clients.ask(new URLSearchParams(String(body))))
       case 'authorize-device':
         return json(200, users.device(new URLSearchParams(String(body)).get('client_id')))
       case 'grants':
@@ -191,7 +240,7 @@ export async function startServers(bundle) {
       }
       case 'token': {
         const form = new URLSearchParams(String(body))
-        if (form.get('grant_type') !== 'client_credentials') return json(...users.token(form, headers.dpop))
+        if (form.get('grant_type') !== 'client_credentials') return json(...(await users.token(form, headers.dpop)))
         const client = headers.authorization ?? ''
         const count = (tokens.get(client) ?? 0) + 1
         tokens.set(client, count)
@@ -218,6 +267,18 @@ export async function startServers(bundle) {
   })
   users = createAuthorization(main.url.slice(0, -1))
   return { url: main.url, times, close: () => [main, other].map(({ close }) => close()) }
+}
+
+/** An answer that is signed over its content and its request; the ways of being wrong are told apart by `kind`. */
+async function answered({ method, url, headers }, response, kind) {
+  const body = '{"ok":true}'
+  const digest = { 'content-digest': `sha-256=:${createHash('sha256').update(body).digest('base64')}:` }
+  const path = kind === 'other-request' ? '/answers/of-another' : url
+  const asked = { method, url: `http://${headers.host}${path}`, headers }
+  const fields = ['@status', 'content-digest', '@method;req', '@target-uri;req', 'signature;key="sig";req']
+  const key = signatures.createSigner('secret', 'hmac-sha256', 'server')
+  const signed = await signatures.httpbis.signMessage({ key, fields }, { status: 200, headers: digest }, asked)
+  response.writeHead(200, signed.headers).end(kind === 'other-content' ? '{"ok":"no"}' : body)
 }
 
 function hash(text) {

@@ -4,12 +4,14 @@ import { digest } from 'latchkey/auth/digest'
 import { jwt } from 'latchkey/auth/jwt'
 import { createFetch } from 'latchkey/fetch'
 import { hmac } from 'latchkey/hmac'
-import { messageSignature, SignatureError, signatureVerifier, signMessage } from 'latchkey/message-signatures'
 import { clientCredentials } from 'latchkey/oauth'
-import rfc9421 from '../vectors/message-signatures/rfc9421.json' with { type: 'json' }
-import { codeOf, equal, safely, until } from './checks.mjs'
+import { codeOf, equal, judged, safely, until } from './checks.mjs'
+import { faces } from './faces.mjs'
+import { grants } from './grants.mjs'
 import { limits } from './limits.mjs'
+import { messages } from './messages.mjs'
 import { observing } from './observing.mjs'
+import { vendors } from './presets.mjs'
 import { sessions } from './sessions.mjs'
 import { signing } from './signing.mjs'
 import { stores } from './stores.mjs'
@@ -99,40 +101,6 @@ export async function suite(baseUrl, engine) {
         for (const key of [privateKey, pem])
           equal((await ask('jwt', jwt({ algorithm, key, claims }))).ok, true, algorithm)
       }
-    },
-    async '13 the signatures of RFC 9421 verify, and what it says is wrong does not'() {
-      for (const { name, label, keyid, algorithm, valid, ...vector } of rfc9421.signatures) {
-        const headers = [...vector.message.headers, ['signature-input', vector.input], ['signature', vector.signature]]
-        const keys = (found) => (found.keyid === keyid ? { key: rfc9421.keys[keyid], algorithm } : undefined)
-        const verifier = signatureVerifier({ label, keys, components: [], maxAge: false })
-        const context = { now: 1_618_884_500_000, body: new TextEncoder().encode(vector.body), request: vector.request }
-        const code = await codeOf(() => verifier.verify({ ...vector.message, headers }, context))
-        equal(code, valid ? 'none' : 'signature_invalid', name)
-      }
-    },
-    async '13 the components of RFC 9421 have the values it says'() {
-      const bytes = new TextEncoder()
-      const hash = { name: 'HMAC', hash: 'SHA-256' }
-      const mac = await crypto.subtle.importKey('raw', bytes.encode('secret'), hash, false, ['sign'])
-      for (const { component, value, type, ...message } of rfc9421.components) {
-        const structuredFields = { 'example-dict': type ?? 'list' }
-        const options = { key: 'secret', algorithm: 'hmac-sha256', components: [component], createdAt: undefined }
-        const fields = await signMessage(message, { ...options, structuredFields }).catch((error) => error)
-        equal(fields instanceof SignatureError, value === undefined, component)
-        if (value === undefined) continue
-        const base = `${component}: ${value}\n"@signature-params": (${component})`
-        const expected = new Uint8Array(await crypto.subtle.sign('HMAC', mac, bytes.encode(base)))
-        equal(fields.signature, `sig=:${btoa(String.fromCharCode(...expected))}:`, component)
-      }
-    },
-    async '13 message signatures over what is sent'() {
-      const sign = messageSignature({ key: 'secret', algorithm: 'hmac-sha256', keyid: 'key' })
-      const form = new FormData()
-      form.set('file', new Blob(['ünïcode']), 'a.txt')
-      for (const path of ['message', "message?q=a%20b&odd='()*", 'message/^|?ü=^|', 'message?'])
-        equal((await ask(path, sign)).ok, true, path)
-      for (const body of ['text', new Uint8Array(20_000), form, new URLSearchParams({ a: 'b c' }), new Blob(['x'])])
-        equal((await client.post('message', { auth: sign, body }).json()).ok, true)
     },
     async 'a 429 holds back all calls of its scope, and no other'() {
       const path = trace('limited')
@@ -248,22 +216,17 @@ export async function suite(baseUrl, engine) {
       equal(await tokens(client), 2)
     },
     ...signing({ baseUrl }),
+    ...messages({ baseUrl }),
+    ...vendors({ inBrowser }),
+    ...grants({ baseUrl, trace, inBrowser }),
     ...sessions({ baseUrl, trace, inBrowser }),
-    ...limits({ baseUrl, trace, timesOf }),
+    ...limits({ baseUrl, trace, timesOf, inBrowser }),
     ...observing({ baseUrl, trace }),
+    ...faces({ baseUrl, trace, timesOf }),
     ...stores({ inBrowser }),
   }
 
-  const results = []
-  for (const [name, check] of Object.entries(checks)) {
-    try {
-      await check()
-      results.push({ name })
-    } catch (error) {
-      results.push({ name, problem: `${error?.name}: ${error?.message}` })
-    }
-  }
-  return results
+  return judged(checks)
 }
 
 function service(baseUrl, name) {
