@@ -59,7 +59,7 @@ export const areas = {
     files: ['src/throttle/*.ts'],
     tests: [
       'test/throttle/{declared,queue,breaker,pace,ledger,rate-limit-of,header-fields,limiter}.test.ts',
-      'test/throttle/{scopes,attack,limits,batch}.test.ts',
+      'test/throttle/{scopes,attack,limits,batch,tabs,header-fields.properties}.test.ts',
       ...flows('throttle'),
     ],
   },

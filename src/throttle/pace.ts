@@ -53,7 +53,8 @@ type Numbers =
   | 'step'
   | 'gap'
   | 'streak'
-type Facts = 'opening' | 'judged' | 'measured' | 'trial' | 'trying'
+  | 'best'
+type Facts = 'opening' | 'judged' | 'measured' | 'trial' | 'sooner' | 'trying'
 export type Learned = Readonly<Record<Instants | Numbers, number> & Record<Facts, boolean>>
 
 export function createPace(): Pace {
@@ -164,12 +165,12 @@ export function createPace(): Pace {
       openedAt: openedAt + offset,
       emptyAt: emptyAt + offset,
       previous: previous + offset,
-      ...{ limit, shut, length, plan, used, taken, number, tries, clean, patience, step, gap, streak },
-      ...{ opening, judged, measured, trial, trying },
+      ...{ limit, shut, length, plan, used, taken, number, tries, clean, patience, step, gap, streak, best },
+      ...{ opening, judged, measured, trial, sooner, trying },
     }),
     load(saved, offset) {
-      ;({ limit, shut, length, plan, used, taken, number, tries, clean, patience, step, gap, streak } = saved)
-      ;({ opening, judged, measured, trial, trying } = saved)
+      ;({ limit, shut, length, plan, used, taken, number, tries, clean, patience, step, gap, streak, best } = saved)
+      ;({ opening, judged, measured, trial, sooner, trying } = saved)
       openedAt = saved.openedAt + offset
       emptyAt = saved.emptyAt + offset
       previous = saved.previous + offset

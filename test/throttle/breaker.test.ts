@@ -145,6 +145,20 @@ it('one that waited while it opened is refused, and one that was aborted gets it
   await expect(aborted).rejects.toBe('mine')
 })
 
+it('while it is open nobody waits for the limiter to be told so', async () => {
+  let asked = 0
+  const limiter: Limiter = {
+    run(_, send) {
+      asked++
+      return send()
+    },
+  }
+  const { run } = breaker({ limiter, failures: 1 })
+  await run(call(), answers(500))
+  await expect(run(call(), answers(200))).rejects.toMatchObject(OPEN)
+  expect(asked).toBe(1)
+})
+
 it('tells the limits of the limiter within, if that tells any', () => {
   const state = { scope: 's', inFlight: 0, waiting: 0 }
   expect(breaker({ limiter: { ...straight, limits: () => [state] } }).limits?.()).toEqual([state])

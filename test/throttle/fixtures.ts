@@ -65,6 +65,15 @@ export const fixtures: readonly Fixture[] = [
   },
   {
     family: 'core',
+    what: 'IETF draft 10, one policy with several partitions',
+    headers: {
+      'ratelimit-policy': '"a";q=10;w=60;pk=:Zm9v:, "a";q=20;w=30;pk=:YmFy:',
+      ratelimit: '"a";r=3;t=5;pk=:YmFy:',
+    },
+    quota: [{ policy: 'a', partition: 'YmFy', limit: 20, window: 30_000, remaining: 3, resetAfter: 5000 }],
+  },
+  {
+    family: 'core',
     what: 'IETF draft 10, a problem document',
     status: 429,
     headers: {

@@ -65,3 +65,38 @@ it('a call that costs more than the whole limit leaves when all of it is there',
   expect(ledger.short(30, 0, 500)).toBeUndefined()
   expect(ledger.short(30, 1, 500)).toBeDefined()
 })
+
+it('T8 a later reset, told by a call that left no earlier than the one that told before, is a new window', () => {
+  for (const leftAt of [5, 30]) {
+    const ledger = createLedger()
+    ledger.read(reading(0, 2000), 5, 20)
+    ledger.read(reading(99, 60_000), leftAt, 40)
+    expect(ledger.short(50, 0, 1)).toBeUndefined()
+  }
+})
+
+it('of several quotas that are used up, the one that lasts longest holds back, whichever was told first', () => {
+  const [soon, late] = [reading(0, 1000, { policy: 'soon' }), reading(0, 9000, { policy: 'late' })]
+  for (const readings of [
+    [...soon, ...late],
+    [...late, ...soon],
+  ]) {
+    const ledger = createLedger()
+    ledger.read(readings, 0, 0)
+    expect(ledger.short(10, 0, 1)?.reading.policy).toBe('late')
+  }
+})
+
+it('knows a hundred quotas, and forgets none that is used up', () => {
+  const ledger = createLedger()
+  const named = (policy: string, remaining: number, resetAfter: number) => ledger.read(reading(remaining, resetAfter, { policy }), 0, 0) // biome-ignore format: one line
+  named('used up', 0, 5000)
+  for (let i = 1; i < 100; i++) named(`${i}`, 50, 5000)
+  expect(ledger.quotas.size).toBe(100)
+  named('one more', 50, 5000)
+  expect([...ledger.quotas.values()].map(({ reading }) => reading.policy)).toEqual(['used up', 'one more'])
+  for (let i = 2; i < 100; i++) named(`${i}`, 0, 1000)
+  // Used up, and over: it holds nobody back any more.
+  ledger.read(reading(9, 1000, { policy: 'last' }), 1500, 1500)
+  expect([...ledger.quotas.values()].map(({ reading }) => reading.policy)).toEqual(['used up', 'last'])
+})

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createPace, type Pace } from '../../src/throttle/pace.ts'
 
@@ -157,14 +158,140 @@ describe('a pace', () => {
   it('follows a limit that rises, and one that falls', () => {
     const pace = createPace()
     live(pace, 10, 1000, 20_000)
-    const before = pace.limit
+    // More calls, or shorter windows.
+    const rate = ({ limit, window }: Pace) => limit / window
+    const before = rate(pace)
     const shifted = (limit: number) => {
       const next = createPace()
       next.load(pace.save(0), -20_000)
       live(next, limit, 1000, 60_000)
-      return next.limit
+      return rate(next)
     }
     expect(shifted(40)).toBeGreaterThan(before * 1.5)
     expect(shifted(4)).toBeLessThan(before * 0.6)
+  })
+
+  it('another that takes over goes on exactly so', () => {
+    const step = fc.record({ after: fc.integer({ min: 0, max: 3000 }), calls: fc.integer({ min: 1, max: 30 }), refused: fc.boolean() }) // biome-ignore format: one line
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), fc.nat(59), (steps, turn) => {
+        const [one, other] = [createPace(), createPace()]
+        let now = 0
+        for (const [index, { after, calls, refused }] of steps.entries()) {
+          if (index === turn) other.load(JSON.parse(JSON.stringify(one.save(0), finite), infinite), 0)
+          now += after
+          for (const pace of index < turn ? [one] : [one, other]) window(pace, now, calls, refused)
+          if (index < turn) continue
+          expect(seen(other)).toEqual(seen(one))
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+const finite = (_: string, value: unknown) => (value === Number.POSITIVE_INFINITY ? null : value)
+const infinite = (_: string, value: unknown) => (value === null ? Number.POSITIVE_INFINITY : value)
+const seen = ({ limit, window, early, left, opensAt }: Pace) => ({ limit, window, early, left, opensAt })
+
+describe('a limit that is known', () => {
+  /** As learned: so many per window, all of it used since 0. */
+  function known(limit: number, length: number): Pace {
+    const pace = createPace()
+    const learned = { limit, shut: length, length, plan: length, used: limit, taken: limit, number: 1, clean: 0 }
+    const calm = { opening: false, judged: false, measured: true, trial: false, trying: false }
+    pace.load({ ...pace.save(0), ...learned, ...calm, openedAt: 0, emptyAt: 0, previous: -length }, 0)
+    return pace
+  }
+  /** A window in which all that may leave does, and comes back. */
+  function full(pace: Pace, now: number): number {
+    const number = pace.depart(now, 1, false)
+    const calls = 1 + pace.left
+    for (let i = 1; i < calls; i++) pace.depart(now, 1, false)
+    for (let i = 0; i < calls; i++) pace.accepted(number, 1)
+    return number
+  }
+
+  it('grows gently after some clean windows, and faster as long as that goes well', () => {
+    const pace = known(64, 1000)
+    const limits = []
+    for (let index = 1; index <= 12; index++) {
+      full(pace, index * 1000)
+      limits.push(pace.limit)
+    }
+    // 64 / 32, then / 16, / 8, / 4, and no faster than that.
+    expect(limits).toEqual([64, 66, 66, 70, 70, 78, 78, 97, 97, 121, 121, 151])
+  })
+
+  it('after a step that failed it waits longer, and tries windows that are shorter; then calls again', () => {
+    const pace = known(64, 1000)
+    full(pace, 1000)
+    full(pace, 2000)
+    expect(pace.limit).toBe(66)
+    const number = pace.depart(3000, 65, false)
+    pace.accepted(number, 65)
+    pace.refused(pace.depart(3000, 1, false), 3000, undefined)
+    expect(pace.limit).toBe(65)
+    const [limits, windows]: [number[], number[]] = [[], []]
+    for (let index = 4; index <= 8; index++) {
+      full(pace, index * 1000)
+      limits.push(pace.limit)
+      windows.push(pace.opensAt - index * 1000)
+    }
+    expect(limits).toEqual(Array(5).fill(65))
+    // The fifth is the first after four clean ones.
+    expect(windows).toEqual([1000, 1000, 1000, 1000, 875])
+  })
+
+  it('a small one grows by shorter windows: one call more would be too much at once', () => {
+    const pace = known(4, 1000)
+    for (let index = 1; index <= 2; index++) full(pace, index * 1000)
+    expect([pace.limit, pace.opensAt]).toEqual([4, 2875])
+  })
+
+  it('of a long window is tried for more within it: one, then two, then four, until that is refused', () => {
+    const pace = known(10, 10_000)
+    expect([pace.left, pace.opensAt]).toEqual([0, 1000])
+    const number = pace.depart(1000, 1, false)
+    expect([number, pace.limit, pace.left]).toEqual([1, 11, 0])
+    pace.accepted(number, 1)
+    // What is accepted opens the way to more, at once.
+    expect([pace.limit, pace.opensAt]).toEqual([12, 1000])
+    pace.accepted(pace.depart(1001, 1, false), 1)
+    expect([pace.limit, pace.left]).toEqual([12, 0])
+    pace.accepted(pace.depart(1002, 1, false), 1)
+    expect([pace.limit, pace.left, pace.opensAt]).toEqual([15, 2, 1002])
+    for (const now of [1003, 1004]) pace.accepted(pace.depart(now, 1, false), 1)
+    pace.refused(pace.depart(1005, 1, false), 1005, undefined)
+    // Ten and five were accepted; the next try is a second away, the one after that two.
+    expect([pace.limit, pace.opensAt]).toEqual([15, 2005])
+    pace.refused(pace.depart(2005, 1, false), 2005, undefined)
+    expect(pace.opensAt).toBe(4005)
+  })
+
+  it('falls by a quarter at most where most of it was accepted, and to what was accepted else', () => {
+    for (const [accepted, limit] of [
+      [60, 75],
+      [80, 80],
+      [50, 50],
+      [3, 3],
+    ] as const) {
+      const pace = known(100, 1000)
+      const number = pace.depart(1000, accepted, false)
+      pace.accepted(number, accepted)
+      pace.refused(number, 1000, undefined)
+      expect(pace.limit).toBe(limit)
+    }
+  })
+
+  it('a window that comes too early is tried later, a little at first, then more', () => {
+    const pace = known(10, 1000)
+    const at = [1000]
+    for (let index = 0; index < 4; index++) {
+      const now = at.at(-1) as number
+      at.push(pace.refused(pace.depart(now, 1, false), now, undefined))
+    }
+    // By 5, 10, 20 and 40 per cent of its length, counted from when it last opened.
+    expect(at).toEqual([1000, 1050, 1100, 1200, 1400])
   })
 })

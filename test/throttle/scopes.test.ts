@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { QuotaReading } from '../../src/throttle/header-fields.ts'
+import { type QuotaReading, readQuota } from '../../src/throttle/header-fields.ts'
 import { createLimiter, type LimiterOptions } from '../../src/throttle/limiter.ts'
 import type { Lesson, Share } from '../../src/throttle/share.ts'
 import type { LimitedCall } from '../../src/types.ts'
@@ -165,7 +165,40 @@ describe('a refusal', () => {
   })
 })
 
+describe('a refusal without a word of its own', () => {
+  it('means the instant that a field names, unless that is of a quota which is not used up', async () => {
+    for (const [headers, retryAt] of [
+      [{ 'x-ratelimit-reset': '7' }, 7000],
+      [remaining(3, 7), 300],
+    ] as const) {
+      const { call, limits } = limited(() => ({ status: 429, headers }))
+      await Promise.all([call(), pass(TRIP)])
+      expect((limits()[0]?.retryAt as number) - Date.now()).toBe(retryAt)
+    }
+  })
+})
+
 describe('a quota', () => {
+  it('that is long over says nothing to who comes when nobody is there', async () => {
+    const { call, many, left } = limited((index) => (index ? {} : { headers: remaining(0, 3) }))
+    await Promise.all([call(), pass(60_000)])
+    void many(10)
+    expect(left.length).toBe(11)
+  })
+
+  it('is told with its partition where it has one, and without that word else', async () => {
+    const fields = {
+      'ratelimit-policy': '"a";q=10;w=60;pk=:Zm9v:, "b";q=5;w=60',
+      ratelimit: '"a";r=4;t=3, "b";r=2;t=3',
+    }
+    const { call, limits } = limited(() => ({ headers: fields }), { quota: readQuota })
+    await Promise.all([call(), pass(TRIP)])
+    const [a, b] = limits()
+    expect(a).toMatchObject({ policy: 'a', partition: 'Zm9v', limit: 10, remaining: 4 })
+    expect(b).toMatchObject({ policy: 'b', limit: 5, remaining: 2 })
+    expect(b).not.toHaveProperty('partition')
+  })
+
   it('lets go as many as are left, and one when it is there again', async () => {
     const { call, many, left, waits, limits } = limited((index) => ({ headers: remaining(Math.max(0, 5 - index), 3) }))
     await Promise.all([call(), pass(TRIP)])
