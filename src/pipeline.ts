@@ -62,11 +62,11 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
           last = undefined
           const request = await attempt.authenticate(strategies)
           onTheWire = true
-          seen = shareAnswer(await observed(request), outgoing.url, settled.timeout)
+          seen = shareAnswer(await observed(request), outgoing.url, settled.timeout, hops)
           if (settled.throttled) refusal = await refusalBy(settled.throttled, seen, attempt.signal)
           return seen.original
         })
-        answer = seen?.original === response ? seen : shareAnswer(response, outgoing.url, settled.timeout)
+        answer = seen?.original === response ? seen : shareAnswer(response, outgoing.url, settled.timeout, hops)
       } catch (error) {
         attempt.release()
         // The server's own refusal says more than ours that follows from it.
