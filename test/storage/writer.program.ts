@@ -119,7 +119,7 @@ const stores = {
       import('../../src/storage/redis/redis.ts'),
     ])
     const client = await createClient({ url: target }).connect()
-    return { store: redisStore({ client, key: new Uint8Array(32).fill(9), lease: 800 }), close: () => client.destroy() }
+    return { store: redisStore({ client, key: new Uint8Array(32).fill(9) }), close: () => client.destroy() }
   },
 }
 const { store, close } = await stores[kind as keyof typeof stores]()
