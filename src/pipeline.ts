@@ -1,5 +1,5 @@
 import { createTry, type Outgoing, type Try } from './attempt.ts'
-import { errorCode, RateLimitError } from './errors.ts'
+import { errorCode, LatchkeyError, RateLimitError } from './errors.ts'
 import type { RequestEvent } from './events.ts'
 import { type SharedAnswer, shareAnswer } from './http/answer.ts'
 import { dateOf } from './http/clock.ts'
@@ -9,7 +9,7 @@ import type { Settled } from './options.ts'
 import { createPatience, type Outcome, outcomeOf, outcomeOfFailure, type Patience } from './retry/patience.ts'
 import type { Shared } from './shared.ts'
 import { priorityOf, scopeOf } from './throttle/scope-name.ts'
-import { HIDDEN, hidesLimits, waitFor } from './throttle/verdict.ts'
+import { HIDDEN, hidesLimits, refusalBy } from './throttle/verdict.ts'
 import { abortable, sleep } from './timing.ts'
 import type { Bytes, LimitedCall, ReplayReason } from './types.ts'
 
@@ -62,17 +62,17 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
           last = undefined
           const request = await attempt.authenticate(strategies)
           onTheWire = true
-          seen = shareAnswer(await observed(request), outgoing.url, settled.timeout)
-          if (settled.throttled) refusal = waitFor(await settled.throttled(seen))
+          seen = shareAnswer(await observed(request), outgoing.url, settled.timeout, hops)
+          if (settled.throttled) refusal = await refusalBy(settled.throttled, seen, attempt.signal)
           return seen.original
         })
-        answer = seen?.original === response ? seen : shareAnswer(response, outgoing.url, settled.timeout)
+        answer = seen?.original === response ? seen : shareAnswer(response, outgoing.url, settled.timeout, hops)
       } catch (error) {
         attempt.release()
         // The server's own refusal says more than ours that follows from it.
         if (error instanceof RateLimitError && last) return last.handUp()
         last?.release()
-        if (!onTheWire || asked.signal?.aborted) throw error
+        if (!onTheWire || error instanceof LatchkeyError || asked.signal?.aborted) throw error
         if (await again(outcomeOfFailure(error, settled.retry))) continue
         throw outgoing.failure?.(error) ?? error
       }

@@ -6,6 +6,7 @@ import type {
   Attempt,
   AuthStrategy,
   Challenge,
+  LimitedCall,
   Limiter,
   TokenContext,
   TokenSource,
@@ -82,6 +83,23 @@ export const fakeContext = (more: Partial<TokenContext> = {}): TokenContext => (
   signal: new AbortController().signal,
   now: Date.now,
   report: () => {},
+  ...more,
+})
+
+let order = 0
+
+/** What a limiter knows of an attempt; each one made after the one before. */
+export const fakeCall = (more: Partial<LimitedCall> = {}): LimitedCall => ({
+  scope: 'a',
+  method: 'GET',
+  url: 'https://a.example/',
+  attempt: 1,
+  order: ++order,
+  signal: new AbortController().signal,
+  maxWait: 60_000,
+  deadlineAt: Number.POSITIVE_INFINITY,
+  timeout: 10_000,
+  waiting: () => {},
   ...more,
 })
 

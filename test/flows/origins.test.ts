@@ -25,7 +25,7 @@ const auth = apiKey({ name: 'X-API-Key', value: KEY })
 const refused = { name: 'CredentialError', code: 'origin_not_allowed' }
 const settled = (call: () => PromiseLike<unknown>) => Promise.resolve().then(call)
 
-describe('1 credentials are bound to their origin', () => {
+describe('T20 1 credentials are bound to their origin', () => {
   const inputs: [string, (other: string) => string | URL | Request][] = [
     ['absolute', (other) => `${other}/a`],
     ['a URL object', (other) => new URL('/a', other)],

@@ -87,7 +87,7 @@ for (const status of STATUSES)
     }
   })
 
-describe('2 redirects', () => {
+describe('T19 2 redirects', () => {
   it('from https to http are refused, whatever the origin and however asked', async () => {
     const sent: string[] = []
     const transport: Fetch = async (input) => {

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createFetch } from '../../src/fetch.ts'
 import {
@@ -45,6 +46,9 @@ describe('on fake time', () => {
   })
 
   const date = (ms: number) => new Date(ms).toUTCString()
+  /** What waits for anything fails, and does not hang: nobody moves the clock. */
+  const atOnce = <T>(work: Promise<T>) =>
+    Promise.race([work, vi.advanceTimersByTimeAsync(100).then(() => Promise.reject(new Error('It waits.')))])
 
   it.each([
     ['120', 120_000],
@@ -126,18 +130,20 @@ describe('on fake time', () => {
     },
   )
 
-  it.each(['0', 'Thu, 01 Jan 2015 00:00:00 GMT', '1000000000'])(
-    'T2 does not loop without delay on %j',
-    async (value) => {
-      const { sent, transport } = scripted(() => throttled({ 'retry-after': value }))
-      const answer = fetchOver(transport)(URL_)
-      await vi.advanceTimersByTimeAsync(5000)
-      expect(sent.length).toBeGreaterThan(1)
-      expect(sent.length).toBeLessThanOrEqual(5)
-      await vi.advanceTimersByTimeAsync(1_000_000)
-      expect((await answer).status).toBe(429)
-    },
-  )
+  it.each([
+    ['0', {}],
+    ['Thu, 01 Jan 2015 00:00:00 GMT', {}],
+    ['1000000000', {}],
+    ['0', { limits: 'none' }],
+  ] as const)('T2 does not loop without delay on %j, with %o', async (value, options) => {
+    const { sent, transport } = scripted(() => throttled({ 'retry-after': value }))
+    const answer = fetchOver(transport, options)(URL_)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(sent.length).toBeGreaterThan(1)
+    expect(sent.length).toBeLessThanOrEqual(5)
+    await vi.advanceTimersByTimeAsync(1_000_000)
+    expect((await answer).status).toBe(429)
+  })
 
   it('T3 reads retry-after-ms before Retry-After', async () => {
     const { sent, transport } = scripted((_, index) =>
@@ -153,10 +159,10 @@ describe('on fake time', () => {
   it('T4 hands up its own 429 at once when the wait is longer than maxWait, and refuses others with the time', async () => {
     const { sent, transport } = scripted(() => throttled({ 'retry-after': '3600' }))
     const fetch = fetchOver(transport)
-    const first = await fetch(URL_)
+    const first = await atOnce(fetch(URL_))
     expect(first.status).toBe(429)
     expect(await first.text()).toBe('slow down')
-    const error = await fetch(URL_).catch((reason) => reason)
+    const error = await atOnce(fetch(URL_).catch((reason) => reason))
     expect(error).toBeInstanceOf(RateLimitError)
     expect(error).toMatchObject({ code: 'rate_limited', status: 429 })
     expect(error.retryAfter).toBeGreaterThanOrEqual(3_600_000)
@@ -168,8 +174,8 @@ describe('on fake time', () => {
   it('T4 a wait beyond the deadline is refused at once, not waited out', async () => {
     const { sent, transport } = scripted(() => throttled({ 'retry-after': '30' }))
     const fetch = fetchOver(transport, { totalTimeout: 10_000 })
-    expect((await fetch(URL_)).status).toBe(429)
-    await expect(fetch(URL_)).rejects.toMatchObject({ code: 'rate_limited' })
+    expect((await atOnce(fetch(URL_))).status).toBe(429)
+    await expect(atOnce(fetch(URL_))).rejects.toMatchObject({ code: 'rate_limited' })
     expect(sent).toHaveLength(1)
   })
 
@@ -180,7 +186,7 @@ describe('on fake time', () => {
     const fetch = fetchOver(transport)
     const patient = fetch(URL_, { maxWait: 200_000 })
     await vi.advanceTimersByTimeAsync(10)
-    await expect(fetch(URL_, { maxWait: 100 })).rejects.toBeInstanceOf(RateLimitError)
+    await expect(atOnce(fetch(URL_, { maxWait: 100 }))).rejects.toBeInstanceOf(RateLimitError)
     await vi.advanceTimersByTimeAsync(125_000)
     expect((await patient).status).toBe(200)
     expect(sent).toHaveLength(2)
@@ -308,6 +314,23 @@ describe('on fake time', () => {
     expect(sent.slice(1, 8).map(({ inFlight }) => inFlight)).toEqual([1, 1, 2, 2, 3, 3, 4])
   })
 
+  it('a `throttled` that fails ends the request with an error of ours, and nothing is sent again', async () => {
+    const { sent, transport } = scripted(() => new Response('the secret of the answer'))
+    const failing = async ({ peek }: { peek(): Promise<string> }) => {
+      throw new Error(await peek())
+    }
+    for (const face of [
+      fetchOver(transport, { throttled: failing }),
+      createClient({ baseUrl: URL_, fetch: transport as never, throttled: failing }).get,
+    ]) {
+      const error = await atOnce(face(URL_).catch((reason: unknown) => reason))
+      expect(error).toMatchObject({ name: 'LatchkeyError', code: 'invalid_option' })
+      expect(inspect(error, { depth: 9 })).not.toContain('secret')
+    }
+    expect(sent).toHaveLength(2)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it.each(['stalls', 'breaks off'])(
     'T4 a refusal whose content %s holds nobody back longer than it says',
     async (how) => {
@@ -429,7 +452,7 @@ describe('on fake time', () => {
 
   it('T4 a limiter of the user that never refuses gets no call to wait longer than maxWait', async () => {
     const { sent, transport } = scripted(() => throttled({ 'retry-after': '3600' }))
-    const answer = await fetchOver(transport, { limiter: { run: (_, send) => send() } })(URL_)
+    const answer = await atOnce(fetchOver(transport, { limiter: { run: (_, send) => send() } })(URL_))
     expect(answer.status).toBe(429)
     expect(sent).toHaveLength(1)
   })

@@ -78,7 +78,7 @@ describe('against oidc-provider', () => {
     expect(as.tokenRequests).toHaveLength(2)
   })
 
-  it('B2 401s for one token, whenever they arrive, cost one renewal', async () => {
+  it('B2 T15 401s for one token, whenever they arrive, cost one renewal', async () => {
     const as = await authorizationServer()
     let revoked: string | undefined
     const { url, seen } = await api(async ({ headers, url: path }) => {
@@ -161,7 +161,7 @@ describe('against oidc-provider', () => {
     }
   })
 
-  it('B13 Retry-After of the token endpoint is waited out once, for everybody', async () => {
+  it('B13 T15 Retry-After of the token endpoint is waited out once, for everybody', async () => {
     const as = await authorizationServer()
     as.faults.push(answers(429, { error: 'slow_down' }, { 'retry-after': '1' }))
     const source = grant(as.issuer)
@@ -194,7 +194,7 @@ describe('against oidc-provider', () => {
     expect(seen).toHaveLength(0)
   })
 
-  it('B15 a 401 is renewed and replayed once: a second one is handed up, a 403 is left alone', async () => {
+  it('B15 T15 a 401 is renewed and replayed once: a second one is handed up, a 403 is left alone', async () => {
     const as = await authorizationServer()
     for (const [status, challenge, requests] of [
       [401, 'Bearer error="invalid_token"', 2],

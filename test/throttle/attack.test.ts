@@ -4,24 +4,12 @@ import type { QuotaReading } from '../../src/throttle/header-fields.ts'
 import { createLimiter, type LimiterOptions } from '../../src/throttle/limiter.ts'
 import type { Lesson } from '../../src/throttle/share.ts'
 import type { LimitedCall } from '../../src/types.ts'
+import { fakeCall } from '../fakes/fakes.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }))
 afterEach(() => void vi.useRealTimers())
 
-let order = 0
-const call = (more: Partial<LimitedCall> = {}): LimitedCall => ({
-  scope: 'a',
-  method: 'GET',
-  url: 'https://a.example/',
-  attempt: 1,
-  order: ++order,
-  signal: new AbortController().signal,
-  maxWait: 60_000,
-  deadlineAt: Number.POSITIVE_INFINITY,
-  timeout: 1000,
-  waiting: () => {},
-  ...more,
-})
+const call = (more: Partial<LimitedCall> = {}) => fakeCall({ timeout: 1000, ...more })
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 const answering =
   (headers: Record<string, string> = {}, status = 200) =>

@@ -21,6 +21,12 @@ export interface Fixture {
 export const fixtures: readonly Fixture[] = [
   {
     family: 'core',
+    what: 'X-Rate-Limit, delta seconds',
+    headers: { 'x-rate-limit-limit': '900', 'x-rate-limit-reset': '30' },
+    quota: [{ limit: 900, resetAfter: 30_000, source: 'x-rate-limit-limit' }],
+  },
+  {
+    family: 'core',
     what: 'IETF draft 10, two policies',
     headers: {
       'ratelimit-policy': '"burst";q=100;w=60,"daily";q=1000;w=86400',

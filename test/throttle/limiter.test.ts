@@ -1,26 +1,14 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createLimiter } from '../../src/throttle/limiter.ts'
 import type { LimitedCall } from '../../src/types.ts'
+import { fakeCall } from '../fakes/fakes.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
 })
 afterEach(() => vi.useRealTimers())
 
-let order = 0
-const call = (more: Partial<LimitedCall> = {}): LimitedCall => ({
-  scope: 'a',
-  method: 'GET',
-  url: 'https://a.example/',
-  attempt: 1,
-  order: ++order,
-  signal: new AbortController().signal,
-  maxWait: 60_000,
-  deadlineAt: Number.POSITIVE_INFINITY,
-  timeout: 1000,
-  waiting: () => {},
-  ...more,
-})
+const call = (more: Partial<LimitedCall> = {}) => fakeCall({ timeout: 1000, ...more })
 const ok = async () => new Response('ok')
 const refused = async () => new Response('', { status: 429, headers: { 'retry-after': '1' } })
 /** A request that was stopped without a word: no answer, no error, no `finally`. */

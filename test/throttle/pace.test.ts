@@ -198,9 +198,25 @@ describe('a limit that is known', () => {
   /** As learned: so many per window, all of it used since 0. */
   function known(limit: number, length: number): Pace {
     const pace = createPace()
-    const learned = { limit, shut: length, length, plan: length, used: limit, taken: limit, number: 1, clean: 0 }
-    const calm = { opening: false, judged: false, measured: true, trial: false, trying: false }
-    pace.load({ ...pace.save(0), ...learned, ...calm, openedAt: 0, emptyAt: 0, previous: -length }, 0)
+    const [, , , , , , , , , , tries, , patience, step, gap, streak, best] = pace.save(0)
+    const instants = [0, 0, -length] as const
+    const numbers = [
+      limit,
+      length,
+      length,
+      length,
+      limit,
+      limit,
+      1,
+      tries,
+      0,
+      patience,
+      step,
+      gap,
+      streak,
+      best,
+    ] as const
+    pace.load([...instants, ...numbers, false, false, true, false, false, false], 0)
     return pace
   }
   /** A window in which all that may leave does, and comes back. */

@@ -1,8 +1,10 @@
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { RateLimitError } from '../../src/errors.ts'
 import { graphqlThrottled } from '../../src/throttle/graphql.ts'
 import { rateLimitOf } from '../../src/throttle/rate-limit-of.ts'
-import { hidesLimits, waitFor } from '../../src/throttle/verdict.ts'
+import { hidesLimits, refusalBy } from '../../src/throttle/verdict.ts'
+import { fakeAnswer } from '../fakes/fakes.ts'
 
 const NOW = Date.UTC(2026, 10, 28)
 beforeEach(() => void vi.useFakeTimers({ now: NOW, toFake: ['Date'] }))
@@ -46,8 +48,18 @@ it.each([undefined, null, 'x', new Error('x'), { response: { status: 429 } }])('
   expect(rateLimitOf(thing)).toBeUndefined()
 })
 
-it('a classifier says yes, or how long', () => {
-  expect([true, false, undefined, 0, 7, -1, Number.NaN].map(waitFor)).toEqual([0, undefined, undefined, 0, 7, undefined, undefined]) // biome-ignore format: one line
+it('a classifier says yes, or how long; one that fails says nothing of what it saw', async () => {
+  const { signal } = new AbortController()
+  let discarded = 0
+  const seen = { ...fakeAnswer(200), discard: () => void discarded++ }
+  const said = async (verdict: boolean | number | undefined) => refusalBy(() => verdict, seen, signal)
+  expect(await Promise.all([true, false, undefined, 0, 7, -1, Number.NaN].map(said))).toEqual([0, undefined, undefined, 0, 7, undefined, undefined]) // biome-ignore format: one line
+  const failing = () => Promise.reject(new Error('secret of the answer'))
+  const error = await refusalBy(failing, seen, signal).catch((error: unknown) => error)
+  expect(error).toMatchObject({ code: 'invalid_option', message: expect.stringContaining('`throttled`') })
+  expect(inspect(error, { depth: 9 })).not.toContain('secret')
+  await expect(refusalBy(failing, seen, AbortSignal.abort('mine'))).rejects.toBe('mine')
+  expect(discarded).toBe(2)
 })
 
 it('a page is told what it cannot see', () => {

@@ -3,6 +3,7 @@ import { type QuotaReading, readQuota } from '../../src/throttle/header-fields.t
 import { createLimiter, type LimiterOptions } from '../../src/throttle/limiter.ts'
 import type { Lesson, Share } from '../../src/throttle/share.ts'
 import type { LimitedCall } from '../../src/types.ts'
+import { fakeCall } from '../fakes/fakes.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.UTC(2026, 10, 28), toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
@@ -25,7 +26,6 @@ function limited(script: Script = () => ({}), options: LimiterOptions = {}) {
   const waits: [string, number][] = []
   let inFlight = 0
   let most = 0
-  let order = 0
   const send = async () => {
     const answer = script(left.push(performance.now() - began) - 1)
     most = Math.max(most, ++inFlight)
@@ -37,20 +37,11 @@ function limited(script: Script = () => ({}), options: LimiterOptions = {}) {
   }
   const call = (more: Partial<LimitedCall> = {}) => {
     const made = limiter.run(
-      {
-        scope: 'a',
-        method: 'GET',
-        url: 'https://a.example/',
-        attempt: 1,
-        order: ++order,
-        signal: new AbortController().signal,
-        maxWait: 60_000,
-        deadlineAt: Number.POSITIVE_INFINITY,
-        timeout: 10_000,
+      fakeCall({
         waiting: (reason, duration) => void waits.push([reason, duration]),
         peek: async () => '',
         ...more,
-      } as LimitedCall,
+      }),
       send,
     )
     made.catch(() => {})
@@ -156,6 +147,13 @@ describe('a refusal', () => {
     const other = limited()
     await Promise.all([other.call({ refused: () => undefined }), pass(TRIP)])
     expect(other.limits()[0]).not.toHaveProperty('retryAt')
+  })
+
+  it('T3 of several quotas that are used up the longest is meant', async () => {
+    const used = (policy: string, resetAfter: number) => ({ policy, unit: 'requests', remaining: 0, resetAfter, source: 'own' }) // biome-ignore format: one line
+    const { call, limits } = limited(() => ({ status: 429 }), { quota: () => [used('a', 1000), used('b', 9000), used('c', 2000)] }) // biome-ignore format: one line
+    await Promise.all([call(), pass(TRIP)])
+    expect(limits()[0]).toMatchObject({ retryAt: Date.now() + 9000 })
   })
 
   it('whose quota is used up lasts until that is there again', async () => {

@@ -1,6 +1,6 @@
 // Model servers on a clock of their own: a batch of minutes runs in milliseconds, the same way each time.
 import { createLimiter, type LimiterOptions } from '../../src/throttle/limiter.ts'
-import type { LimitedCall } from '../../src/types.ts'
+import { fakeCall } from '../fakes/fakes.ts'
 
 interface Answer {
   readonly ok: boolean
@@ -134,20 +134,8 @@ export function batch(server: ModelServer, given: Batch = {}): Promise<Report> {
     }
     const one = async (order: number) => {
       for (let attempt = 1; attempt <= 11; attempt++) {
-        const call: LimitedCall = {
-          scope: 'a',
-          method: 'GET',
-          url: 'https://a.example/',
-          attempt,
-          order,
-          signal: new AbortController().signal,
-          maxWait,
-          deadlineAt: Number.POSITIVE_INFINITY,
-          timeout: 10_000,
-          waiting: () => {},
-        }
         try {
-          if ((await limiter.run(call, send)).ok) return
+          if ((await limiter.run(fakeCall({ attempt, order, maxWait }), send)).ok) return
         } catch {
           break
         }
