@@ -77,7 +77,7 @@ const rows = [
     name: 'latchkey/aws, sigv4, own code',
     code: "export { sigv4 } from 'latchkey/aws'",
     aim: 3,
-    most: 3.9,
+    most: 3.95,
     own: true,
     alien: /pipeline|oauth|hmac\//,
   },
@@ -85,7 +85,7 @@ const rows = [
     name: 'latchkey/aws, sigv4',
     code: "export { sigv4 } from 'latchkey/aws'",
     aim: 6,
-    most: 6.4,
+    most: 6.45,
     alien: /pipeline|oauth|hmac\/|sha2-64/,
   },
   {

@@ -217,6 +217,8 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
     if (offset === undefined || !(told || [400, 401, 403].includes(status))) return false
     if (settled.clock && !honoured.includes('clock_skew') && dateOf(headers) === undefined)
       clock.learn(await abortable(settled.clock(outgoing.url.origin, signal), signal).catch(() => Number.NaN))
+    if (!clock.known() && (told || status !== 400) && shared.firstTime(`clock of ${outgoing.url.origin}`))
+      tell({ type: 'warning', code: 'clock_unknown' })
     return Math.abs(clock.now() - Date.now() - offset) > SKEW
   }
 
