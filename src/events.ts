@@ -23,6 +23,11 @@ export type RequestEvent =
   | ({ readonly type: 'version' } & VersionNotice)
   /** Once for each origin: a 429 came, and the server does not expose to pages when to come back (`Access-Control-Expose-Headers`). */
   | { readonly type: 'warning'; readonly code: 'headers_hidden'; readonly expose: string }
+  /**
+   * Once for each origin: credentials that carry a time were refused, and nothing tells the server's own, neither `Date`, which pages see only
+   * where it is exposed, nor the option `clock`.
+   */
+  | { readonly type: 'warning'; readonly code: 'clock_unknown' }
   /** The last word on a request: the status of the answer that its caller got, or what was thrown. */
   | {
       readonly type: 'end'

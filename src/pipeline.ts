@@ -62,11 +62,11 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
           last = undefined
           const request = await attempt.authenticate(strategies)
           onTheWire = true
-          seen = shareAnswer(await observed(request), outgoing.url, settled.timeout)
+          seen = shareAnswer(await observed(request), outgoing.url, settled.timeout, hops)
           if (settled.throttled) refusal = await refusalBy(settled.throttled, seen, attempt.signal)
           return seen.original
         })
-        answer = seen?.original === response ? seen : shareAnswer(response, outgoing.url, settled.timeout)
+        answer = seen?.original === response ? seen : shareAnswer(response, outgoing.url, settled.timeout, hops)
       } catch (error) {
         attempt.release()
         // The server's own refusal says more than ours that follows from it.
@@ -217,6 +217,8 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
     if (offset === undefined || !(told || [400, 401, 403].includes(status))) return false
     if (settled.clock && !honoured.includes('clock_skew') && dateOf(headers) === undefined)
       clock.learn(await abortable(settled.clock(outgoing.url.origin, signal), signal).catch(() => Number.NaN))
+    if (!clock.known() && (told || status !== 400) && shared.firstTime(`clock of ${outgoing.url.origin}`))
+      tell({ type: 'warning', code: 'clock_unknown' })
     return Math.abs(clock.now() - Date.now() - offset) > SKEW
   }
 

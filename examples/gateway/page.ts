@@ -96,6 +96,6 @@ function told(event: ClientEvent): string {
   if (event.type === 'unsaved') return `token not saved (${event.code})`
   if (event.type === 'version') return 'the API tells its version'
   if (event.type === 'end') return `done after ${event.attempts} attempts, ${ms(event.duration)}`
-  if (event.type === 'warning') return `${event.code}: expose ${event.expose}`
+  if (event.type === 'warning') return event.code === 'headers_hidden' ? `expose ${event.expose}` : event.code
   return `token ${event.outcome} in ${ms(event.duration)}`
 }

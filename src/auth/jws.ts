@@ -1,4 +1,5 @@
 import { base64url, utf8 } from '../crypto/bytes.ts'
+import { jwa } from '../crypto/jwa.ts'
 import { importKey, type KeyParameters, type KeySource } from '../crypto/key.ts'
 import { CredentialError, LatchkeyError } from '../errors.ts'
 import type { CryptoKey, JsonWebKey } from '../platform.ts'
@@ -17,27 +18,10 @@ export type JwtAlgorithm =
   | 'ES256' | 'ES384' | 'ES512'
   | 'EdDSA' | 'Ed25519' // biome-ignore format: one family a line
 
-const ED25519: KeyParameters = { name: 'Ed25519' }
-const ALGORITHMS: Readonly<Record<string, KeyParameters>> = {
-  ...family('HS', 'HMAC'),
-  ...family('RS', 'RSASSA-PKCS1-v1_5'),
-  ...family('PS', 'RSA-PSS'),
-  ES256: { name: 'ECDSA', hash: 'SHA-256', namedCurve: 'P-256' },
-  ES384: { name: 'ECDSA', hash: 'SHA-384', namedCurve: 'P-384' },
-  ES512: { name: 'ECDSA', hash: 'SHA-512', namedCurve: 'P-521' },
-  EdDSA: ED25519,
-  Ed25519: ED25519,
-}
-
-function family(prefix: string, name: string): Record<string, KeyParameters> {
-  const bits = [256, 384, 512]
-  return Object.fromEntries(bits.map((n) => [prefix + n, { name, hash: `SHA-${n}`, saltLength: n / 8 }]))
-}
-
 /** @throws LatchkeyError `invalid_option` */
 export function checkAlgorithm(algorithm: string): void {
-  if (!Object.hasOwn(ALGORITHMS, algorithm))
-    throw new LatchkeyError('invalid_option', `\`algorithm\` of jwt must be one of ${Object.keys(ALGORITHMS).join(', ')}.`) // biome-ignore format: one line
+  if (!Object.hasOwn(jwa, algorithm))
+    throw new LatchkeyError('invalid_option', `\`algorithm\` of jwt must be one of ${Object.keys(jwa).join(', ')}.`) // biome-ignore format: one line
 }
 
 /** Signs a header and claims, with a key that was imported once. */
@@ -45,7 +29,7 @@ export type Sign = (header: object, claims: object) => Promise<{ readonly text: 
 
 /** @throws CredentialError `credential_invalid`; `runtime_unsupported` */
 export async function createSign(algorithm: JwtAlgorithm, given: JwtKey): Promise<Sign> {
-  const parameters = ALGORITHMS[algorithm] as KeyParameters
+  const parameters = jwa[algorithm] as KeyParameters
   const source = reveal(given as string | Secret<string>) as KeySource
   // A text is PEM, or the secret itself.
   const secret = parameters.name === 'HMAC' && typeof source === 'string'

@@ -1,4 +1,6 @@
 import { LatchkeyError } from '../errors.ts'
+import { compare } from '../http/compare.ts'
+import { percentEncode } from '../http/percent-encode.ts'
 
 // The canonical request of Signature Version 4: what client and server both rebuild from what travels.
 
@@ -31,7 +33,7 @@ export function canonicalRequest(
 ): { readonly text: string; readonly signedHeaders: string } {
   let lines = ''
   let signedHeaders = ''
-  for (const [name, value] of [...headers].sort(byName)) {
+  for (const [name, value] of [...headers].sort(([a], [b]) => compare(a, b))) {
     lines += `${name}:${canonicalValue(name, value)}\n`
     signedHeaders += signedHeaders ? `;${name}` : name
   }
@@ -42,7 +44,7 @@ export function canonicalRequest(
 export function canonicalPath(path: string, { encodeTwice, normalize }: PathRules): string {
   const normal = normalize ? normalized(path) : path || '/'
   if (PLAIN_PATH.test(normal)) return normal
-  const encode = encodeTwice ? encodeAll : encodeRest
+  const encode = encodeTwice ? percentEncode : encodeRest
   return normal.split('/').map(encode).join('/')
 }
 
@@ -55,26 +57,17 @@ export function canonicalQuery(query: string): string {
     .split('&')
     .filter(Boolean)
     .map((pair) => {
-      const [, name, value] = /^([^=]*)=?(.*)$/s.exec(pair) as unknown as [string, string, string]
-      return `${parameter(name)}\0${parameter(value)}`
+      const end = pair.indexOf('=')
+      return end < 0 ? `${parameter(pair)}\0` : `${parameter(pair.slice(0, end))}\0${parameter(pair.slice(end + 1))}`
     })
   return pairs.sort().join('&').replaceAll('\0', '=')
-}
-
-/** Percent-encodes all but the unreserved characters (RFC 3986, section 2.3), also a percent sign. */
-export function encodeAll(text: string): string {
-  if (PLAIN.test(text)) return text
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
 }
 
 /** Percent-encodes what is not yet, and writes what is in one way, so that a server which decodes and encodes gets the same. */
 export function encodeRest(text: string): string {
   if (PLAIN.test(text)) return text
   return text.replace(/%[\dA-Fa-f]{2}|[^\w.~-]/gu, (found) => {
-    if (found.length < 3) return encodeAll(found)
+    if (found.length < 3) return percentEncode(found)
     const character = String.fromCharCode(Number.parseInt(found.slice(1), 16))
     return PLAIN.test(character) ? character : found.toUpperCase()
   })
@@ -106,13 +99,4 @@ function canonicalValue(name: string, value: string): string {
       `The header \`${name}\` is signed and must be ASCII: encode other characters (RFC 2047), or leave it out.`,
     )
   return value.trim().replace(/\s+/g, ' ')
-}
-
-function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
-  return compare(a, b)
-}
-
-/** By code unit, in every locale. */
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b)
 }

@@ -1,7 +1,8 @@
 import { utf8 } from '../crypto/bytes.ts'
+import { percentEncode } from '../http/percent-encode.ts'
 import type { HeadersInit } from '../platform.ts'
 import type { Bytes } from '../types.ts'
-import { canonicalRequest, encodeAll } from './canonical-request.ts'
+import { canonicalRequest } from './canonical-request.ts'
 import { readCredentials } from './credentials.ts'
 import { type AwsOptions, checkOptions, invalid, namesOf, rulesOf } from './options.ts'
 import { contentHash } from './signing-key.ts'
@@ -78,7 +79,7 @@ export async function presigned(input: string | URL, options: PresignOptions, al
 }
 
 function add(url: URL, parameters: readonly [string, string][]): void {
-  const text = parameters.map(([name, value]) => `${name}=${encodeAll(value)}`).join('&')
+  const text = parameters.map(([name, value]) => `${name}=${percentEncode(value)}`).join('&')
   url.search = url.search ? `${url.search}&${text}` : text
 }
 

@@ -1,6 +1,6 @@
 import { algorithm as sha256 } from '../crypto/sha256.ts'
 import type { Attempt, AuthStrategy, Awaitable } from '../types.ts'
-import { canonicalRequest, encodeRest, type PathRules } from './canonical-request.ts'
+import { canonicalPath, canonicalRequest, encodeRest, type PathRules } from './canonical-request.ts'
 import { type AccessKey, readCredentials } from './credentials.ts'
 import { type AwsStrategyOptions, namesOf, rulesOf } from './options.ts'
 import { contentHash } from './signing-key.ts'
@@ -82,9 +82,14 @@ export function stringToSign({ name, scope }: Pick<Algorithm, 'name' | 'scope'>,
   return `${name}\n${at}\n${at.slice(0, 8)}/${scope}\n${sha256.hex(request)}`
 }
 
+// Written for many signatures within the same second.
+let written = { second: Number.NaN, text: '' }
+
 /** `YYYYMMDDTHHMMSSZ` */
 export function timestamp(now: number): string {
-  return new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')
+  const second = Math.floor(now / 1000)
+  if (second !== written.second) written = { second, text: new Date(now).toISOString().replace(/[-:]|\.\d+/g, '') }
+  return written.text
 }
 
 /**
@@ -92,13 +97,9 @@ export function timestamp(now: number): string {
  * query is a space to most, and a lone question mark is sent by some. For S3, whose servers decode the path and encode it
  * again, all that such a server would encode.
  */
-export function unambiguous(url: URL, { encodeTwice }: PathRules): URL {
+export function unambiguous(url: URL, rules: PathRules): URL {
   const { pathname, search } = url
-  const path = encodeTwice
-    ? pathname.replace(/[\^|]/g, encodeRest)
-    : /^[\w.~/-]*$/.test(pathname)
-      ? pathname
-      : pathname.split('/').map(encodeRest).join('/')
+  const path = rules.encodeTwice ? pathname.replace(/[\^|]/g, encodeRest) : canonicalPath(pathname, rules)
   const query = search.replaceAll('+', '%20')
   const lone = !search && url.href.includes('?')
   if (path === pathname && query === search && !lone) return url

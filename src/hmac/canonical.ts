@@ -1,16 +1,10 @@
 import { base64, hex, utf8 } from '../crypto/bytes.ts'
 import { createMac, digest, type HashName } from '../crypto/hash.ts'
+import { compare } from '../http/compare.ts'
+import { percentEncode } from '../http/percent-encode.ts'
 import type { Bytes } from '../types.ts'
 
 // What the canonical forms of the vendors share.
-
-/** Percent-encodes all but the unreserved characters (RFC 3986, section 2.3). */
-export function percentEncode(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
-}
 
 /** The query as a server reads it, for schemes that sign before encoding. */
 export function decoded(query: string): string {
@@ -29,11 +23,6 @@ export function sorted(parameters: Iterable<readonly [string, string]>): string 
 /** True for the media type of a form; types are not case-sensitive (RFC 9110, section 8.3.1). */
 export function isForm(type: string | null): boolean {
   return /^application\/x-www-form-urlencoded *(;|$)/i.test(type ?? '')
-}
-
-/** By code unit, in every locale. */
-export function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b)
 }
 
 /** `name:value` of each header of that name or prefix and of the host, sorted by name. */

@@ -3,8 +3,20 @@ import { redacted } from '../http/explanation.ts'
 import type { Bytes, Explanation } from '../types.ts'
 
 /** What was signed, as text, beside what the server says it should have been. */
-export function explanation(signed: Bytes, secrets: readonly string[], said: string): Explanation {
-  return compared({ stringToSign: redacted(readable(signed), secrets) }, redacted(said, secrets))
+export function explanation(
+  signed: Bytes,
+  canonicalRequest: string,
+  secrets: readonly string[],
+  said: string,
+): Explanation {
+  const clean = (text: string): string => redacted(text, secrets)
+  return compared(
+    {
+      ...(canonicalRequest && { canonicalRequest: clean(canonicalRequest) }),
+      stringToSign: clean(readable(signed)),
+    },
+    clean(said),
+  )
 }
 
 function readable(bytes: Bytes): string {

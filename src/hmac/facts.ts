@@ -35,6 +35,8 @@ export interface Facts<Read = object> {
   readonly body: Bytes
   /** The content as UTF-8 text. Reading it throws for content that is none. */
   readonly bodyText: string
+  /** Empty unless the options make one. */
+  readonly canonicalRequest: string
   /** The MAC of something else, under the same key. */
   mac(data: string | Bytes): Promise<Bytes>
 }
@@ -61,6 +63,7 @@ export class RequestFacts<Read> implements SignedFacts<Read> {
   readonly nonce: string
   readonly keyId: string
   readonly credentials: Read
+  canonicalRequest = ''
   signature = ''
   readonly #request: Head
   readonly #attempt: Rest

@@ -23,7 +23,7 @@ import { formatTimestamp } from './timestamp.ts'
 
 export { base64, base64url, concat, fromUtf8, hex, utf8 } from '../crypto/bytes.ts'
 export { digest, digestStream, type HashName } from '../crypto/hash.ts'
-export { percentEncode } from './canonical.ts'
+export { percentEncode } from '../http/percent-encode.ts'
 export type { Facts, SignedFacts } from './facts.ts'
 export type { NonceFormat } from './nonce.ts'
 export type { Credentials, HmacOptions, KeyOptions, Message, Read } from './options.ts'
@@ -52,6 +52,7 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
     secretEncoding,
     timestamp = 's',
     prepare,
+    canonicalRequest,
     message,
     place,
     serverTime,
@@ -89,10 +90,12 @@ export function hmac<C extends Credentials = Record<never, never>>(options: Hmac
       })
       if (serverTime || verify) sent.set(attempt, facts)
       if (prepare) await own('prepare', async () => write(await prepare(facts), request, attempt, places))
+      if (canonicalRequest) facts.canonicalRequest = await own('canonicalRequest', () => canonicalRequest(facts))
       const signed = bytesOf(await own('message', () => message(facts)))
-      attempt.explain(async (said) =>
-        (await import('./explain.ts')).explanation(signed, [text, ...Object.values(credentials)], said),
-      )
+      attempt.explain(async (said) => {
+        const { explanation } = await import('./explain.ts')
+        return explanation(signed, facts.canonicalRequest, [text, ...Object.values(credentials)], said)
+      })
       facts.signature = encode[encoding](await facts.mac(signed))
       await own('place', async () => write(await place(facts), request, attempt, places))
     },

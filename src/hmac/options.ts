@@ -46,6 +46,8 @@ export interface HmacOptions<C extends Credentials = Record<never, never>> {
   key?: (secret: Bytes, facts: Facts<Read<C>>) => Awaitable<Bytes>
   /** What that key depends on beside the secret, e.g. the day: it is kept until this text changes. Default: derived for each attempt. */
   keyScope?: (facts: Facts<Read<C>>) => string
+  /** For schemes that sign the hash of one: `message` finds it in the facts, and `explain` shows it too. Default none. */
+  canonicalRequest?: (facts: Facts<Read<C>>) => Awaitable<string>
   /** What is signed. */
   message: (facts: Facts<Read<C>>) => Awaitable<Message>
   /** Where signature, key id, timestamp and nonce are written. */

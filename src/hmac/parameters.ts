@@ -1,6 +1,7 @@
 import { concat, fromUtf8, utf8 } from '../crypto/bytes.ts'
+import { percentEncode } from '../http/percent-encode.ts'
 import type { Attempt, Bytes } from '../types.ts'
-import { isForm, percentEncode } from './canonical.ts'
+import { isForm } from './canonical.ts'
 import { invalid } from './options.ts'
 import type { Placement, Values } from './placement.ts'
 

@@ -20,8 +20,8 @@ export interface SharedAnswer extends Answer {
   discard(): void
 }
 
-/** `timeout` is how many milliseconds the whole content may take, where it is asked for. */
-export function shareAnswer(original: Response, url: URL, timeout: number): SharedAnswer {
+/** `timeout` is how many milliseconds the whole content may take, where it is asked for; `hops` counts the redirects before. */
+export function shareAnswer(original: Response, url: URL, timeout: number, hops = 0): SharedAnswer {
   // As fetch shows it, without the fragment.
   const shownUrl = url.hash ? url.href.slice(0, -url.hash.length) : url.href
   let response = original
@@ -52,7 +52,10 @@ export function shareAnswer(original: Response, url: URL, timeout: number): Shar
   }
 
   function shown(): Response {
-    return response.url && response.url !== shownUrl ? showAs(response, shownUrl) : response
+    const { url, type, redirected } = response
+    return (url && url !== shownUrl) || hops
+      ? showAs(response, { url: url && shownUrl, type, redirected: redirected || hops > 0 })
+      : response
   }
 
   function peek(): Promise<string> {
@@ -81,17 +84,23 @@ export function shareAnswer(original: Response, url: URL, timeout: number): Shar
 
 function ignore(): void {}
 
-/** The same head with another body; fetch gives no way to keep the URL but this. */
+/** What only fetch itself can give to a Response. */
+type Shown = Pick<Response, 'url' | 'type' | 'redirected'>
+
+/** The same head with another body; fetch gives no way to keep the rest but this. */
 function rebuilt(response: Response, body: BodyInit): Response {
-  const { status, statusText, headers, url } = response
-  return carryOn(response, showAs(new Response(body, { status, statusText, headers }), url))
+  const { status, statusText, headers, url, type, redirected } = response
+  return carryOn(response, showAs(new Response(body, { status, statusText, headers }), { url, type, redirected }))
 }
 
-function showAs(response: Response, url: string): Response {
-  const clone = response.clone
+function showAs(response: Response, shown: Shown): Response {
+  const { clone } = response
+  const { url, type, redirected } = shown
   return Object.defineProperties(response, {
     url: { value: url, configurable: true },
-    clone: { value: () => carryOn(response, showAs(clone.call(response), url)), configurable: true },
+    type: { value: type, configurable: true },
+    redirected: { value: redirected, configurable: true },
+    clone: { value: () => carryOn(response, showAs(clone.call(response), shown)), configurable: true },
   })
 }
 

@@ -60,6 +60,7 @@ export function fixed(bytes: Bytes, type: string | null | undefined): Content {
 /** Takes the content out of a Request: up to `max` bytes are kept for further attempts, beyond it the stream is one-shot. */
 export async function takeContent(request: Request, max: number): Promise<Content> {
   if (!request.body) return noContent
+  if (request.body.locked || request.bodyUsed) throw usedUp()
   const type = request.headers.get('content-type')
   const reader = request.body.getReader()
   const beginning = await readUpTo(reader, max)
@@ -132,12 +133,15 @@ function stream(open: () => ReadableStream<Uint8Array>, replayable: boolean): Co
 function once(source: ReadableStream<Uint8Array>): () => ReadableStream<Uint8Array> {
   let used = false
   return () => {
-    if (used || source.locked)
-      throw new LatchkeyError(
-        'body_not_replayable',
-        'The content is a stream that was already used. Give `body: () => stream` to allow another attempt.',
-      )
+    if (used || source.locked) throw usedUp()
     used = true
     return source
   }
+}
+
+function usedUp(): LatchkeyError {
+  return new LatchkeyError(
+    'body_not_replayable',
+    'The content is a stream that was already used. Give `body: () => stream` to allow another attempt.',
+  )
 }

@@ -4,6 +4,8 @@ import { parseDate } from './date.ts'
 export interface Clock {
   /** Milliseconds since the epoch, as the server sees it. */
   now(): number
+  /** False as long as nobody told its time. */
+  known(): boolean
   /** Learns from an answer; `sentAt` and `receivedAt` are readings of `Date.now()`. */
   observe(headers: Headers, sentAt: number, receivedAt: number): void
   /** The server's time of now, from who knows better than a `Date` that others may have written: from then on it counts for nothing. */
@@ -16,14 +18,17 @@ const DAY = 86_400_000
 
 export function createClock(): Clock {
   let offset = 0
+  let known = false
   let told = false
   return {
     now: () => Date.now() + offset,
+    known: () => known,
     observe(headers, sentAt, receivedAt) {
       const measured = told ? undefined : dateOf(headers)
       if (measured === undefined) return
       const difference = Math.round(measured + 500 - (sentAt + receivedAt) / 2)
       if (Math.abs(difference) > DAY) return
+      known = true
       // The first estimate stays until it is clearly wrong, so that parallel answers do not make it shake.
       if (Math.abs(difference - offset) > NOISE) offset = Math.abs(difference) > NOISE ? difference : 0
     },
@@ -31,7 +36,7 @@ export function createClock(): Clock {
       const difference = Math.round(now - Date.now())
       if (!(Math.abs(difference) <= DAY)) return
       offset = difference
-      told = true
+      known = told = true
     },
   }
 }

@@ -3,9 +3,10 @@ import { LatchkeyError } from '../errors.ts'
 import { isLoopback } from '../http/origin.ts'
 import type { CredentialStore } from '../types.ts'
 import { type Accounts, accounts } from './accounts.ts'
-import { type AuthorizationOptions, type Completed, createAuthorization } from './authorization.ts'
-import type { StartOptions } from './authorization-request.ts'
+import type { Authorization, Completed } from './authorization.ts'
+import { type AuthorizationOptions, checkAuthorizationOptions, type StartOptions } from './authorization-options.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
+import { late } from './late.ts'
 import type { Login, SessionGrantOptions } from './login.ts'
 import { sessionGrant } from './session-grant.ts'
 import { type SignedOut, type SignOutOptions, signOut } from './sign-out.ts'
@@ -32,7 +33,9 @@ export interface CodeLogin extends Omit<Login, 'signOut'> {
    * Takes the URL that the browser came back with, and signs in. A second call with the same URL, also in another tab, changes nothing
    * and gives the same. In a page, the code is gone from the address bar afterwards.
    * @throws OAuthError `callback_invalid` (start again), `interaction_required` with the server's `error`, e.g. `access_denied`,
-   *   `issuer_invalid` when the ID token is not right, `token_unavailable` (try later)
+   *   `issuer_invalid` when the ID token is not right, `session_ended` when the code is no longer good (start again), `token_unavailable`
+   *   (call again with the same URL)
+   * @throws StoreError
    */
   complete(url: string | URL): Promise<Completed>
   /**
@@ -54,17 +57,24 @@ export interface CodeLogin extends Omit<Login, 'signOut'> {
  */
 export function authorizationCode(options: AuthorizationCodeOptions): Accounts<CodeLogin> {
   const redirectUri = checkedRedirectUri(options.redirectUri)
+  checkAuthorizationOptions(options)
   const client = createOAuthClient(options)
   return accounts(checkedStore(options.store), (store, account) => {
     const grant = sessionGrant(client, 'authorization_code', { ...options, store, account })
-    const authorization = createAuthorization(client, grant, options)
+    let loaded: Promise<Authorization> | undefined
+    /** Who is signed in already needs none of it. */
+    function authorization(): Promise<Authorization> {
+      loaded ??= late(import('./authorization.ts')).then((part) => part.createAuthorization(client, grant, options))
+      loaded.catch(() => (loaded = undefined))
+      return loaded
+    }
     return {
       ...grant.login,
       async start(asked = {}) {
         if (asked.popup === undefined) checkOutlives(store)
-        return (await authorization.start(redirectUri, asked)).url
+        return (await (await authorization()).start(redirectUri, asked)).url
       },
-      complete: async (url) => authorization.complete(new URL(url, redirectUri)),
+      complete: async (url) => (await authorization()).complete(new URL(url, redirectUri)),
       signOut: (asked) => signOut(client, grant, asked),
     }
   })

@@ -1,81 +1,24 @@
 // What the user's browser is sent to the authorization server with (RFC 6749, section 4.1.1): pushed ahead (RFC 9126) or sealed (RFC 9101) where asked.
-import { LatchkeyError } from '../errors.ts'
 import { parseUrl } from '../http/origin.ts'
+import { type AuthorizationOptions, checkParameters, type StartOptions } from './authorization-options.ts'
 import type { OAuthClient, Send } from './client.ts'
-import { digest, type Prover } from './dpop.ts'
+import { digest } from './digest.ts'
+import type { Prover } from './dpop.ts'
 import { formRequest } from './form-request.ts'
-import type { RequestSealer } from './request-object.ts'
 import { secure } from './server.ts'
 import type { SignIn } from './sign-ins.ts'
 import { answered } from './token-endpoint.ts'
 import { invalidIssuer, unavailable } from './verdict.ts'
-
-export interface AuthorizationRequestOptions {
-  /** Space-separated scopes; with `openid` the user's identity is proven too (OpenID Connect Core, section 3.1.2.1). */
-  scope?: string
-  /** What the token is for (RFC 8707); several may be asked for at once. */
-  resource?: string | readonly string[]
-  /** Fine-grained permissions (RFC 9396). */
-  authorizationDetails?: readonly Readonly<{ type: string; [field: string]: unknown }>[]
-  /** Push the request ahead, so that nothing of it passes through the browser (RFC 9126). Default: where the server requires it. */
-  pushed?: boolean
-  /** Sign the request, so that nobody can change it on its way (RFC 9101): what `signedRequest()` gives. */
-  requestObject?: RequestSealer
-  /** Further parameters that the server wants, e.g. `{ audience: 'https://api.example.com' }`. */
-  parameters?: Readonly<Record<string, string>>
-}
-
-/** What one sign-in asks for; what a challenge says fits as it is. */
-export interface StartOptions {
-  /** Where the user was: `complete()` gives it back. */
-  returnTo?: string
-  /** Default: the scope of the grant. */
-  scope?: string
-  /** Names the page that waits for a window of its own: `signInWithPopup()` sets it. */
-  popup?: string
-  prompt?: 'none' | 'login' | 'consent' | 'select_account' | (string & {})
-  loginHint?: string
-  /** Authentication contexts, separated by spaces (RFC 9470). */
-  acrValues?: string
-  /** Seconds that the last sign-in may be old. */
-  maxAge?: number
-  /** As JSON (OpenID Connect Core, section 5.5). */
-  claims?: string
-  /** Further parameters of this sign-in. */
-  parameters?: Readonly<Record<string, string>>
-}
-
-/** Ours alone: whoever could set them could undo what protects the sign-in. */
-const FIXED = ['client_id', 'redirect_uri', 'state', 'nonce', 'code_challenge', 'code_challenge_method', 'request', 'request_uri', 'dpop_jkt'] // biome-ignore format: one line
-
-/** @throws LatchkeyError `invalid_option` */
-function checkParameters(parameters: Readonly<Record<string, string>> = {}): void {
-  for (const name of Object.keys(parameters)) {
-    if (name === 'response_type')
-      throw new LatchkeyError('invalid_option', 'Only codes are asked for: tokens in a URL (the implicit grant) are no more (RFC 9700, section 2.1.2). Leave `response_type` out.') // biome-ignore format: one line
-    if (FIXED.includes(name))
-      throw new LatchkeyError(
-        'invalid_option',
-        `\`${name}\` is set for each sign-in anew: leave it out of \`parameters\`.`,
-      )
-  }
-}
 
 export interface AuthorizationRequester {
   /** The URL to send the browser to. @throws OAuthError */
   url(state: string, signIn: SignIn, options: StartOptions, prover: Prover | undefined): Promise<string>
 }
 
-/** @throws LatchkeyError `invalid_option` */
 export function createAuthorizationRequester(
   client: OAuthClient,
-  options: AuthorizationRequestOptions,
+  options: AuthorizationOptions,
 ): AuthorizationRequester {
-  const { requestObject } = options
-  checkParameters(options.parameters)
-  if (requestObject !== undefined && typeof requestObject !== 'function')
-    throw new LatchkeyError('invalid_option', '`requestObject` must be what `signedRequest({ privateKey })` gives.')
-
   return {
     async url(state, signIn, asked, prover) {
       checkParameters(asked.parameters)

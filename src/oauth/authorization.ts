@@ -1,24 +1,17 @@
 // A sign-in in the browser, from its start to the session: each is completed once, whoever asks, and however often.
 import { validateAuthResponse } from 'oauth4webapi'
 import { base64url } from '../crypto/bytes.ts'
-import { LatchkeyError, type OAuthError, StoreError } from '../errors.ts'
-import {
-  type AuthorizationRequestOptions,
-  createAuthorizationRequester,
-  type StartOptions,
-} from './authorization-request.ts'
+import { type OAuthError, StoreError } from '../errors.ts'
+import type { AuthorizationOptions, StartOptions } from './authorization-options.ts'
+import { createAuthorizationRequester } from './authorization-request.ts'
 import type { OAuthClient, Reply } from './client.ts'
 import { formRequest } from './form-request.ts'
-import type { SignatureCheck } from './id-token.ts'
+import { checkIdToken } from './id-token.ts'
+import { popupState } from './popup-state.ts'
 import type { SessionGrant } from './session-grant.ts'
 import { createSignIns, type SignIn } from './sign-ins.ts'
 import { readTokens } from './token-endpoint.ts'
 import { invalidCallback, refused } from './verdict.ts'
-
-export interface AuthorizationOptions extends AuthorizationRequestOptions {
-  /** Check the signature of the ID token too: what `idTokenSignature()` gives. Not needed where it came over https, as it always does here. */
-  verifyIdToken?: SignatureCheck
-}
 
 /** What a completed sign-in gives back. */
 export interface Completed {
@@ -34,15 +27,12 @@ export interface Authorization {
 /** How many completed sign-ins one object remembers. */
 const REMEMBERED = 10
 
-/** @throws LatchkeyError `invalid_option` */
 export function createAuthorization(
   client: OAuthClient,
   grant: SessionGrant,
   options: AuthorizationOptions,
 ): Authorization {
   const { scope = '', verifyIdToken } = options
-  if (verifyIdToken !== undefined && typeof verifyIdToken !== 'function')
-    throw new LatchkeyError('invalid_option', '`verifyIdToken` must be what `idTokenSignature()` gives.')
   const requester = createAuthorizationRequester(client, options)
   const signIns = createSignIns(grant.store, `${grant.id} sign-ins`, ({ session }) => void grant.discard(session))
   /** By state; a page may run the code that completes twice. */
@@ -54,7 +44,7 @@ export function createAuthorization(
     async start(redirectUri, asked) {
       const { issuer } = await client.server.metadata()
       const { popup, returnTo, maxAge } = asked
-      const state = random() + (popup === undefined ? '' : POPUP + popup)
+      const state = popupState(random(), popup)
       const openId = isOpenId(asked.scope ?? scope)
       const signIn: SignIn = {
         session: grant.newSession(),
@@ -115,7 +105,8 @@ export function createAuthorization(
         const reply = replies.get(state) ?? (await send(formRequest('token_endpoint', fields, grant.first), { prover }))
         if (readTokens({ ...reply, receivedAt: Date.now() }).token) replies.set(state, reply)
         const expected = { nonce, maxAge, required: nonce !== undefined, signature: verifyIdToken }
-        await grant.establish(session, reply, { ...expected, scope: signIn.scope, signal })
+        const check = (idToken?: string) => checkIdToken(client, idToken, expected)
+        await grant.establish(session, reply, { check, scope: signIn.scope, signal })
       } catch (error) {
         if ((error as Partial<OAuthError>)?.retryable) await signIns.add(state, signIn)
         else {
@@ -152,14 +143,6 @@ export function createAuthorization(
       }
     }
   }
-}
-
-/** Between what makes a `state` one of a kind and the name of the page that waits for it. */
-const POPUP = '.popup.'
-
-/** The page that waits for the answer with this `state`, undefined when it goes to nobody else. */
-export function popupOf(state: string): string | undefined {
-  return state.split(POPUP)[1]
 }
 
 function given({ returnTo }: { readonly returnTo?: string }): Completed {

@@ -1,9 +1,10 @@
 // A sign-in in a window of its own, so that the page stays as it is.
 import { OAuthError } from '../errors.ts'
 import { abortable } from '../timing.ts'
-import { type Completed, popupOf } from './authorization.ts'
+import type { Completed } from './authorization.ts'
 import type { CodeLogin } from './authorization-code.ts'
-import type { StartOptions } from './authorization-request.ts'
+import type { StartOptions } from './authorization-options.ts'
+import { popupOf } from './popup-state.ts'
 
 export interface PopupOptions extends Omit<StartOptions, 'popup'> {
   /** As `window.open()` takes them. Default `'popup,width=480,height=640'`. */

@@ -2,7 +2,7 @@
 import { fromBase64url, utf8 } from '../crypto/bytes.ts'
 import { headerOf, type SignatureCheck } from './id-token.ts'
 import { REQUEST_TIMEOUT } from './server.ts'
-import { keyParameters, signatureParameters } from './signed-jwt.ts'
+import { ofKeyPairs } from './signed-jwt.ts'
 import { unavailable } from './verdict.ts'
 
 /** Milliseconds for which the keys are believed; an unknown one is asked for at once. */
@@ -21,17 +21,16 @@ export function idTokenSignature(): SignatureCheck {
     const { jwks_uri } = server
     const [head, payload, signature = ''] = jws.split('.')
     const { alg, kid } = headerOf(jws) as { alg: string; kid?: string }
-    if (!jwks_uri || !/^([RPE]S|Ed)/.test(alg)) return false
+    const parameters = ofKeyPairs(alg)
+    if (!jwks_uri || !parameters) return false
     const fits = (key: Keys[number]) =>
       (kid === undefined || key.kid === kid) && (key.use ?? 'sig') === 'sig' && (key.alg ?? alg) === alg
     if (known?.from !== jwks_uri || Date.now() - known.at > LIFETIME || !known.keys.some(fits)) known = await loaded()
     for (const { kid: _, use: __, key_ops: ___, alg: ____, ...jwk } of known.keys.filter(fits)) {
-      const key = await crypto.subtle
-        .importKey('jwk', jwk, keyParameters(alg), false, ['verify'])
-        .catch(() => undefined)
+      const key = await crypto.subtle.importKey('jwk', jwk, parameters, false, ['verify']).catch(() => undefined)
       const bytes = fromBase64url(signature)
       const text = utf8(`${head}.${payload}`)
-      if (key && bytes && (await crypto.subtle.verify(signatureParameters(key, alg), key, bytes, text))) return true
+      if (key && bytes && (await crypto.subtle.verify(parameters, key, bytes, text))) return true
     }
     return false
 

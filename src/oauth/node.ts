@@ -7,8 +7,8 @@ import { memoryStore } from '../storage/memory.ts'
 import { abortable } from '../timing.ts'
 import type { Awaitable } from '../types.ts'
 import { type Accounts, accounts } from './accounts.ts'
-import { type AuthorizationOptions, createAuthorization } from './authorization.ts'
-import type { StartOptions } from './authorization-request.ts'
+import { createAuthorization } from './authorization.ts'
+import { type AuthorizationOptions, checkAuthorizationOptions, type StartOptions } from './authorization-options.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
 import type { Login, SessionGrantOptions } from './login.ts'
 import { sessionGrant } from './session-grant.ts'
@@ -61,6 +61,7 @@ export function loopback(options: LoopbackOptions): Accounts<LoopbackLogin> {
   if (typeof open !== 'function') throw new LatchkeyError('invalid_option', '`open` must be a function.')
   if (!(timeout > 0 && timeout < 2 ** 31))
     throw new LatchkeyError('invalid_option', '`timeout` must be milliseconds, from 1 to 2147483647.')
+  checkAuthorizationOptions(options)
   const client = createOAuthClient(options)
 
   return accounts(options.store ?? memoryStore(), (store, account) => {

@@ -1,7 +1,7 @@
 export { OAuthError, type OAuthErrorCode } from '../errors.ts'
 export type { Accounts } from './accounts.ts'
 export { type AuthorizationCodeOptions, authorizationCode, type CodeLogin } from './authorization-code.ts'
-export type { StartOptions } from './authorization-request.ts'
+export type { StartOptions } from './authorization-options.ts'
 export { type CibaLogin, type CibaOptions, type CibaRequest, ciba } from './ciba.ts'
 export type { ClientAuthentication } from './client.ts'
 export { type ClientCredentialsOptions, clientCredentials } from './client-credentials.ts'

@@ -3,6 +3,7 @@ import { OAuthError } from '../errors.ts'
 import { sleep } from '../timing.ts'
 import type { Ask, OAuthClient, Reply } from './client.ts'
 import type { Prover } from './dpop.ts'
+import { checkIdToken } from './id-token.ts'
 import type { SessionGrant } from './session-grant.ts'
 import { readTokens } from './token-endpoint.ts'
 import { refused } from './verdict.ts'
@@ -41,7 +42,8 @@ export async function establishedByPolling(
   const session = grant.newSession()
   try {
     const reply = await polled(client, ask(grant.first), grant.prover(session), polling)
-    await grant.establish(session, reply, { required: polling.openId, signal: polling.signal })
+    const check = (idToken?: string) => checkIdToken(client, idToken, { required: polling.openId })
+    await grant.establish(session, reply, { check, signal: polling.signal })
   } catch (error) {
     await grant.discard(session)
     throw error

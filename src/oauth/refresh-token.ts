@@ -1,9 +1,9 @@
 // RFC 6749, section 6: a session that began elsewhere, and is carried on here.
 import { type Credential, checkCredential, readCredential } from '../credential.ts'
-import { base64url, utf8 } from '../crypto/bytes.ts'
 import { memoryStore } from '../storage/memory.ts'
 import { type Accounts, accounts } from './accounts.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
+import { digest } from './digest.ts'
 import type { Login, SessionGrantOptions } from './login.ts'
 import type { SessionRecord } from './record.ts'
 import { sessionGrant } from './session-grant.ts'
@@ -43,10 +43,10 @@ async function begun(
   current: SessionRecord | undefined,
 ): Promise<SessionRecord | undefined> {
   const refreshToken = await readCredential(source, 'refreshToken')
-  const digest = base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', utf8(refreshToken))))
+  const seed = await digest(refreshToken)
   const before = current?.seeds ?? []
-  if (before.includes(digest)) return undefined
-  const seeds = [digest, ...before].slice(0, REMEMBERED)
+  if (before.includes(seed)) return undefined
+  const seeds = [seed, ...before].slice(0, REMEMBERED)
   const granted = scope === undefined ? {} : { scope }
   return { format: 1, session: crypto.randomUUID(), refreshToken, ...granted, tokens: {}, issuedAt: Date.now(), seeds }
 }

@@ -2,7 +2,7 @@
 import { LatchkeyError } from '../errors.ts'
 import type { AccessToken, AuthStrategy, Awaitable, CredentialStore, TokenSource } from '../types.ts'
 import type { Ask, OAuthClient } from './client.ts'
-import { bound, createProver, keyIn, type Nonces } from './dpop.ts'
+import { bound, createProver, type Nonces } from './dpop.ts'
 import { createRenewal, patiently } from './renewal.ts'
 import { grantStrategy, type StepUp } from './strategy.ts'
 import { accessToken } from './token-endpoint.ts'
@@ -38,12 +38,10 @@ export function repeatableGrant(
   // Everything that makes a token another one is in its name, so that no two clients can share by accident.
   const nameNow = () =>
     `oauth ${JSON.stringify([client.server.name, client.id, sorted(scope), resource, audience, name, dpop])}`
-  const key = () => {
-    if (store) return keyIn(store, nameNow())
-    return crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify'])
-  }
   const nonces: Nonces = new Map()
-  const prover = dpop ? createProver(key, nonces) : undefined
+  const prover = dpop
+    ? createProver((keys) => (store ? keys.keyIn(store, nameNow()) : keys.newKey(false)), nonces)
+    : undefined
 
   const once = async (): Promise<AccessToken> => {
     const parameters = new URLSearchParams()

@@ -2,9 +2,8 @@
 import { LatchkeyError, type OAuthError } from '../errors.ts'
 import type { AccessToken, AuthStrategy, CredentialStore, TokenSource } from '../types.ts'
 import type { OAuthClient, Reply } from './client.ts'
-import { bound, createProver, keyId, keyIn, type Nonces, type Prover } from './dpop.ts'
+import { bound, createProver, keyId, type Nonces, type Prover, proofKeys } from './dpop.ts'
 import { formRequest } from './form-request.ts'
-import { checkIdToken, type Expected as ExpectedIdToken } from './id-token.ts'
 import { keepFresh } from './keep-fresh.ts'
 import type { Login, SessionGrantOptions, TokenWish } from './login.ts'
 import { claimsOf, type Obtained, type SessionRecord, settled } from './record.ts'
@@ -24,7 +23,7 @@ import { watched } from './watched.ts'
  *     const session = grant.newSession()                     // keep it with `state` and code verifier until the user is back
  *     const send = await client.ready()
  *     const reply = await send(ask, { prover: grant.prover(session) })
- *     await grant.establish(session, reply, { required })    // throws when it is no token, or its ID token not right
+ *     await grant.establish(session, reply, { check })       // throws when it is no token, or its ID token not right
  *     return { ...grant.login, start, complete }             // everything in it is a closure and may be spread
  *
  * From then on `login` gives tokens, renews them, and says `session_ended` or `interaction_required` when the user is needed again.
@@ -41,11 +40,11 @@ export interface SessionGrant {
   /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
   prover(session: string): Prover | undefined
   /**
-   * Makes a token response the session, once its ID token is what was expected. Where it has no `scope`, what was asked for was granted
+   * Makes a token response the session, once what only the grant knows of its ID token is checked. Where it has no `scope`, what was asked for was granted
    * (RFC 6749, section 5.1). Tokens that become no session, as when it is aborted, are revoked.
    * @throws OAuthError, StoreError, the signal's reason
    */
-  establish(session: string, reply: Reply, expected: Expected): Promise<void>
+  establish(session: string, reply: Reply, asked: Established): Promise<void>
   read(): Promise<SessionRecord | undefined>
   /** Of a session that did not begin, the key is forgotten. */
   discard(session: string): Promise<void>
@@ -53,8 +52,9 @@ export interface SessionGrant {
   end(): Promise<{ readonly record: SessionRecord | undefined; readonly revoked: boolean }>
 }
 
-/** What the tokens of a sign-in must be like to become its session. */
-interface Expected extends ExpectedIdToken {
+interface Established {
+  /** Throws when that is not the ID token it must be. */
+  check(idToken: string | undefined): Promise<void>
   /** Where it is not the grant's. */
   readonly scope?: string | undefined
   readonly signal?: AbortSignal | undefined
@@ -93,6 +93,7 @@ export function sessionGrant(
     ...(begin && { begin }),
     async prepare() {
       const send = await client.ready()
+      if (dpop) await proofKeys()
       const { issuer, token_endpoint: endpoint = '' } = await client.server.metadata()
       return async ({ session, refreshToken = '', nonce, issuer: own = issuer }, { parameters }, timeout) => {
         if (own !== issuer) throw invalidIssuer('The session is of another authorization server: sign in again.')
@@ -115,15 +116,15 @@ export function sessionGrant(
     prover(session) {
       if (!dpop) return undefined
       if (last?.session !== session)
-        last = { session, prover: createProver(() => keyIn(store, `${id} ${session}`), nonces) }
+        last = { session, prover: createProver((keys) => keys.keyIn(store, `${id} ${session}`), nonces) }
       return last.prover
     },
-    async establish(session, reply, { scope = options.scope, signal, ...expected }) {
+    async establish(session, reply, { check, scope = options.scope, signal }) {
       const answer = { status: reply.status, text: reply.text, receivedAt: Date.now(), asked: wanted({}).name }
       const { record, token, error } = settled({ format: 1, session, tokens: {}, issuedAt: 0 }, answer, reply.headers)
       try {
         if (error) throw error
-        await checkIdToken(client, record.idToken, expected)
+        await check(record.idToken)
         signal?.throwIfAborted()
         const granted = token?.scope ?? scope
         const { issuer } = await client.server.metadata()

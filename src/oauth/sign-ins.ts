@@ -1,7 +1,8 @@
 // Sign-ins that were started: what is needed to complete each, once, kept where the user comes back to.
-import { base64url, fromUtf8, utf8 } from '../crypto/bytes.ts'
+import { fromUtf8, utf8 } from '../crypto/bytes.ts'
 import type { CredentialStore } from '../types.ts'
 import { contended, TRIES } from './contention.ts'
+import { digest } from './digest.ts'
 
 /** One sign-in on its way. */
 export interface SignIn {
@@ -60,17 +61,17 @@ export function createSignIns(store: CredentialStore, id: string, drop: (signIn:
     add,
     async take(state, code) {
       let found: SignIn | Used | undefined
-      const digest = base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', utf8(code))))
+      const hash = await digest(code)
       await change((book) => {
         const { [state]: taken, ...open } = book.open
         found = taken
         if (!taken) {
           const used = book.used[state]
-          found = used?.code === digest ? used : undefined
+          found = used?.code === hash ? used : undefined
           return undefined
         }
         const { returnTo } = taken
-        const used = { code: digest, at: Date.now(), ...(returnTo !== undefined && { returnTo }) }
+        const used = { code: hash, at: Date.now(), ...(returnTo !== undefined && { returnTo }) }
         return { open, used: { ...book.used, [state]: used } }
       }).catch(async (error) => {
         // It may have failed after it was done.

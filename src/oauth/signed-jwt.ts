@@ -1,8 +1,8 @@
 // JWTs that the client signs (RFC 7515, RFC 7519): to prove itself, to vouch for somebody, or to seal what it asks for.
 import { type Credential, readCredential } from '../credential.ts'
 import { base64url, hex, utf8 } from '../crypto/bytes.ts'
+import { jwa } from '../crypto/jwa.ts'
 import { importKey, type KeyParameters } from '../crypto/key.ts'
-import type { Curve } from '../crypto/pem.ts'
 import { CredentialError, LatchkeyError } from '../errors.ts'
 import type { CryptoKey, JsonWebKey } from '../platform.ts'
 
@@ -25,7 +25,6 @@ export interface JwtSigner {
   load(): Promise<(claims: object, type?: string) => Promise<string>>
 }
 
-const CURVES: Record<string, string> = { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512', Ed25519: 'EdDSA' }
 // How PKCS #8 names the kinds of keys: object identifiers, in hexadecimal.
 const KINDS = { '2a8648ce3d030107': 'ES256', '2b81040022': 'ES384', '2b81040023': 'ES512', '06032b6570': 'EdDSA' }
 
@@ -53,20 +52,25 @@ export function createJwtSigner({ privateKey, keyId, algorithm }: SigningOptions
 
 /** The compact form of a JWS (RFC 7515, section 7.1). */
 export async function signedJwt(key: CryptoKey, claims: object, header: object = {}): Promise<string> {
-  const name = nameOf(key)
+  const name = nameOf(key) as string
   const input = `${part({ ...header, alg: name })}.${part(claims)}`
-  const signature = await crypto.subtle.sign(signatureParameters(key, name), key, utf8(input))
+  const signature = await crypto.subtle.sign(jwa[name] as KeyParameters, key, utf8(input))
   return `${input}.${base64url(new Uint8Array(signature))}`
 }
 
 /** @throws CredentialError `credential_invalid` */
 async function imported(source: PrivateKey, algorithm: string | undefined): Promise<{ key: CryptoKey; kid?: string }> {
-  if (source instanceof globalThis.CryptoKey) return { key: source }
+  if (source instanceof globalThis.CryptoKey) {
+    if (!nameOf(source)) throw unfit('it is made for something else')
+    return { key: source }
+  }
   const given = isJwk(source) ? source : await readCredential(source, 'privateKey')
   const jwk: Jwk | undefined =
     typeof given !== 'string' ? given : given.trimStart().startsWith('{') ? parsed(given) : undefined
-  const name = algorithm ?? (jwk ? (jwk.alg ?? CURVES[jwk.crv ?? '']) : await kindOf(given as string)) ?? 'RS256'
-  const key = await importKey(jwk ?? (given as string), name, keyParameters(name), 'sign', unfit)
+  const name = algorithm ?? (jwk ? (jwk.alg ?? algorithmOn(jwk.crv)) : await kindOf(given as string)) ?? 'RS256'
+  const parameters = ofKeyPairs(name)
+  if (!parameters) throw unfit('its algorithm is not known here')
+  const key = await importKey(jwk ?? (given as string), name, parameters, 'sign', unfit)
   return { key, ...(jwk?.kid && { kid: jwk.kid }) }
 }
 
@@ -100,27 +104,24 @@ function isJwk(source: PrivateKey): source is JsonWebKey {
   return typeof source === 'object' && 'kty' in source
 }
 
-/** How Web Crypto calls the kind of key that a JWS algorithm wants. */
-export function keyParameters(name: string): KeyParameters {
-  const kinds: Record<string, string> = { RS: 'RSASSA-PKCS1-v1_5', PS: 'RSA-PSS', ES: 'ECDSA', Ed: 'Ed25519' }
-  const curve = Object.keys(CURVES).find((candidate) => CURVES[candidate] === name) as Curve | undefined
-  const kind = kinds[name.slice(0, 2)] as string
-  return { name: kind, hash: `SHA-${name.slice(2)}`, ...(curve && kind === 'ECDSA' && { namedCurve: curve }) }
+/** What Web Crypto needs for an algorithm that has no shared secret. */
+export function ofKeyPairs(algorithm: string): KeyParameters | undefined {
+  return Object.hasOwn(jwa, algorithm) && !algorithm.startsWith('HS') ? jwa[algorithm] : undefined
 }
 
-export function signatureParameters(
-  key: CryptoKey,
-  algorithm: string,
-): { name: string; hash: string; saltLength: number } {
-  const bits = Number(algorithm.slice(2))
-  return { name: key.algorithm.name, hash: `SHA-${bits}`, saltLength: bits / 8 }
+/** What a curve is used with. */
+function algorithmOn(curve: string | undefined): string | undefined {
+  return found(({ name, namedCurve = name }) => namedCurve === curve)
 }
 
 /** What a key that is made for one algorithm calls it. */
-function nameOf({ algorithm }: CryptoKey): string {
-  const { name, namedCurve = name, hash } = algorithm as { name: string; namedCurve?: string; hash?: { name: string } }
-  const kind = ({ 'RSASSA-PKCS1-v1_5': 'RS', 'RSA-PSS': 'PS', HMAC: 'HS' } as Record<string, string>)[name]
-  return kind ? kind + hash?.name.slice(4) : (CURVES[namedCurve] as string)
+function nameOf({ algorithm }: CryptoKey): string | undefined {
+  const { name, namedCurve, hash } = algorithm as { name: string; namedCurve?: string; hash?: { name: string } }
+  return found((one) => one.name === name && one.namedCurve === namedCurve && (namedCurve ? true : one.hash === hash?.name)) // biome-ignore format: one line
+}
+
+function found(fits: (parameters: KeyParameters) => boolean): string | undefined {
+  return Object.keys(jwa).find((name) => fits(jwa[name] as KeyParameters))
 }
 
 function part(value: object): string {

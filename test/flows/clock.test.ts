@@ -6,7 +6,7 @@ import { hmac } from '../../src/hmac/hmac.ts'
 import { binance } from '../../src/hmac/presets/binance.ts'
 import { bybit } from '../../src/hmac/presets/bybit.ts'
 import { hawk } from '../../src/hmac/presets/hawk.ts'
-import { type AuthStrategy, type CreateOptions, timeAt } from '../../src/index.ts'
+import { type AuthStrategy, type ClientEvent, type CreateOptions, timeAt } from '../../src/index.ts'
 import { api, type Reply, type Seen } from '../servers/api.ts'
 
 const HOUR = 3_600_000
@@ -152,6 +152,25 @@ describe('5 then Date, then the clock of the user', () => {
     }
     expect(seen.filter(({ url: path }) => path === '/time')).toHaveLength(2)
     expect(seen.find(({ url: path }) => path === '/time')?.headers).not.toHaveProperty('x-signature')
+  })
+
+  it('where nothing tells the time, a warning says so, once', async () => {
+    const warned = async (status: number, options: CreateOptions, date?: (now: number) => number) => {
+      const events: ClientEvent[] = []
+      const { ask } = await off(HOUR, seconds('x-time'), () => ({ status }), date)
+      const fetch = ask(signer(), { ...options, retry: 0, onEvent: (event) => events.push(event) })
+      for (const path of ['/', '/again']) expect((await fetch(path)).status).toBe(date ? 200 : status)
+      return events.filter(({ type }) => type === 'warning')
+    }
+    const once = [expect.objectContaining({ code: 'clock_unknown' })]
+    const down = async (): Promise<number> => {
+      throw new Error('down')
+    }
+    for (const status of [401, 403]) expect(await warned(status, {})).toEqual(once)
+    expect(await warned(401, { clock: down })).toEqual(once)
+    expect(await warned(401, { clock: async () => Date.now() })).toEqual([])
+    expect(await warned(401, {}, (now) => now)).toEqual([])
+    expect(await warned(400, {})).toEqual([])
   })
 
   it('a lie of more than a day is not believed, from whomever', async () => {

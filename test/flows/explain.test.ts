@@ -1,7 +1,11 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { sigv4 } from '../../src/aws/aws.ts'
 import { createFetch } from '../../src/fetch.ts'
 import { hmac } from '../../src/hmac/hmac.ts'
+import { alibabaAcs3 } from '../../src/hmac/presets/alibaba-acs3.ts'
+import { googleHmac } from '../../src/hmac/presets/google-hmac.ts'
+import { tencentTc3 } from '../../src/hmac/presets/tencent-tc3.ts'
 import { type AuthStrategy, apiKey, createClient, explain, type HTTPError } from '../../src/index.ts'
 import { serve } from '../servers/raw.ts'
 
@@ -104,5 +108,29 @@ describe('8 a refused request explains itself', () => {
     const { canonicalRequest } = (await explain(response)) ?? {}
     expect(canonicalRequest).toContain('/a\napp=<redacted>\n')
     expect(canonicalRequest).toContain('\nx-amz-security-token:<redacted>\nx-app:<redacted>\n')
+  })
+
+  it.each([
+    ['tencent-tc3', tencentTc3, true],
+    ['alibaba-acs3', alibabaAcs3, true],
+    ['google-hmac', googleHmac, false],
+  ] as const)('the canonical request of %s is the one whose hash is signed', async (_, preset, temporary) => {
+    let said = ''
+    const baseUrl = await serve(() => ({ status: 403, body: said }))
+    const ask = async (...others: AuthStrategy[]) => {
+      const key = { keyId: 'public', secret: SECRET, ...(temporary && { token: KEY }) }
+      const fetch = createFetch({ baseUrl, auth: [...others, preset(key)], retry: 0 })
+      return explain(await fetch('/a', { headers: { 'content-type': 'text/plain' } }))
+    }
+    const { canonicalRequest = '', stringToSign = '', difference } = (await ask()) ?? {}
+    expect(canonicalRequest).toMatch(/^GET\n\/a\n\ncontent-type:text\/plain\nhost:/)
+    if (!canonicalRequest.includes('<redacted>'))
+      expect(stringToSign.split('\n').pop()).toBe(createHash('sha256').update(canonicalRequest).digest('hex'))
+    expect(difference).toBeUndefined()
+    said = `<Error><CanonicalRequest>${canonicalRequest.replace('/a', '/A').replaceAll('<', '&lt;')}</CanonicalRequest></Error>`
+    const beside = await ask(apiKey({ in: 'query', name: 'app', value: 'the key of an app' }))
+    expect(beside?.canonicalRequest).toContain('GET\n/a\napp=<redacted>\n')
+    expect(beside?.difference).toMatch(/^- \/a\n- app=<redacted>\n\+ \/A\n\+ (\n|$)/)
+    expect(JSON.stringify(beside)).not.toContain(KEY)
   })
 })

@@ -38,6 +38,7 @@ export async function attempted(
     now: () => (typeof now === 'function' ? now() : (now ?? Date.now())),
     observe: () => {},
     learn: () => {},
+    known: () => true,
   }
   const attempt = createTry(1, [], outgoing, strategy.needsBody ? bytes : undefined, clock, undefined)
   const request = await attempt.authenticate([strategy])

@@ -76,6 +76,15 @@ describe('the content of a request', () => {
     expect(await text(long.make())).toBe('abcdefghi')
   })
 
+  it('that somebody has read, or reads, is refused by name', async () => {
+    const used = new Request('https://a.example', { method: 'POST', body: 'abc' })
+    await used.text()
+    const locked = new Request('https://a.example', { method: 'POST', body: 'abc' })
+    locked.body?.getReader()
+    for (const request of [used, locked])
+      await expect(takeContent(request, 9)).rejects.toMatchObject({ code: 'body_not_replayable' })
+  })
+
   it('is read no further than asked, and goes on from there', async () => {
     const { stream, pulled, cancel } = streamOf('ab', 'cd', 'ef')
     const reader = stream.getReader()

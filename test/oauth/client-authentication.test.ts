@@ -111,7 +111,18 @@ it('a key that cannot be used is refused with what to do, before anything is sen
     type: 'sec1',
     format: 'pem',
   }) as string
-  for (const privateKey of [sec1, 'no key', '{"kty":"EC","crv":"P-256"}', '{"kty":', { kty: 'oct', k: 'AAAA' }]) {
+  const agreed = await crypto.subtle.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, false, ['deriveBits'])
+  const shared = { kty: 'oct', k: 'AAAA' }
+  for (const privateKey of [
+    sec1,
+    'no key',
+    '{"kty":"EC","crv":"P-256"}',
+    '{"kty":',
+    shared,
+    { ...shared, alg: 'HS256' },
+    { ...shared, alg: 'constructor' },
+    agreed.privateKey,
+  ]) {
     const clientAuthentication = privateKeyJwt({ privateKey })
     const error = await failure(
       clientCredentials({ issuer: as.issuer, clientId: 'hs', clientAuthentication }).token(given()),

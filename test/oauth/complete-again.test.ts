@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 // A sign-in that fails when the user is back: what says that it can be tried again can be, and what becomes no session is revoked.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { memoryStore } from '../../src/index.ts'
@@ -86,6 +87,17 @@ it('the keys of the issuer are not fetched from where its endpoint redirects to'
   }
   expect(asked).toEqual([])
   expect(await login.complete(url)).toEqual({ returnTo: '/x' })
+})
+
+it('a shared secret among the published keys signs no ID token', async () => {
+  const k = Buffer.from('published').toString('base64url')
+  const input = [{ alg: 'HS256' }, { sub: 'mallory' }]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.')
+  const mac = createHmac('sha256', 'published').update(input).digest('base64url')
+  const keys = async () => Response.json({ keys: [{ kty: 'oct', k }] })
+  const server = { issuer: 'https://login.example', jwks_uri: 'https://login.example/jwks' }
+  expect(await idTokenSignature()(`${input}.${mac}`, server, keys)).toBe(false)
 })
 
 it.each([

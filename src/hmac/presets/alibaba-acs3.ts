@@ -30,12 +30,12 @@ export function alibabaAcs3({ token, nonce = 'hex', ...key }: AlibabaAcs3Options
         'x-acs-security-token': facts.credentials.token,
       },
     }),
-    async message(facts) {
+    canonicalRequest(facts) {
       const { names, lines } = signedHeaders(facts)
       const { method, path, url, headers } = facts
-      const request = [method, path, sorted(url.searchParams), lines, names, headers.get('x-acs-content-sha256')]
-      return `ACS3-HMAC-SHA256\n${await hexDigest('sha256', request.join('\n'))}`
+      return [method, path, sorted(url.searchParams), lines, names, headers.get('x-acs-content-sha256')].join('\n')
     },
+    message: async ({ canonicalRequest }) => `ACS3-HMAC-SHA256\n${await hexDigest('sha256', canonicalRequest)}`,
     place: (facts) => ({
       headers: {
         authorization: `ACS3-HMAC-SHA256 Credential=${facts.keyId},SignedHeaders=${signedHeaders(facts).names},Signature=${facts.signature}`,

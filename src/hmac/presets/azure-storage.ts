@@ -1,6 +1,6 @@
 import type { Credential } from '../../credential.ts'
+import { compare } from '../../http/compare.ts'
 import type { AuthStrategy } from '../../types.ts'
-import { compare } from '../canonical.ts'
 import { type Facts, hmac } from '../hmac.ts'
 
 export interface AzureStorageOptions {

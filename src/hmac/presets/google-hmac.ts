@@ -1,5 +1,6 @@
+import { percentEncode } from '../../http/percent-encode.ts'
 import type { AuthStrategy } from '../../types.ts'
-import { canonicalHeaders, derived, hexDigest, percentEncode, sorted } from '../canonical.ts'
+import { canonicalHeaders, derived, hexDigest, sorted } from '../canonical.ts'
 import { concat, type Facts, hmac, type KeyOptions, utf8 } from '../hmac.ts'
 
 export interface GoogleHmacOptions extends KeyOptions {
@@ -29,14 +30,15 @@ export function googleHmac({ location = 'auto', needsBody = true, ...key }: Goog
     }),
     key: (secret, facts) => derived(concat(utf8('GOOG4'), secret), ...scopeOf(facts).split('/')),
     keyScope: scopeOf,
-    async message(facts) {
+    canonicalRequest(facts) {
       const { names, lines } = signedHeaders(facts)
-      const { method, path, url, timestamp, headers } = facts
+      const { method, path, url, headers } = facts
       const uri = path.split('/').map((segment) => percentEncode(decodeURIComponent(segment)))
       const query = sorted(url.searchParams)
-      const request = [method, uri.join('/'), query, lines, names, headers.get('x-goog-content-sha256')]
-      return `GOOG4-HMAC-SHA256\n${timestamp}\n${scopeOf(facts)}\n${await hexDigest('sha256', request.join('\n'))}`
+      return [method, uri.join('/'), query, lines, names, headers.get('x-goog-content-sha256')].join('\n')
     },
+    message: async (facts) =>
+      `GOOG4-HMAC-SHA256\n${facts.timestamp}\n${scopeOf(facts)}\n${await hexDigest('sha256', facts.canonicalRequest)}`,
     place: (facts) => ({
       headers: {
         authorization: `GOOG4-HMAC-SHA256 Credential=${facts.keyId}/${scopeOf(facts)}, SignedHeaders=${signedHeaders(facts).names}, Signature=${facts.signature}`,

@@ -1,6 +1,7 @@
 import type { Credential } from '../../credential.ts'
+import { percentEncode } from '../../http/percent-encode.ts'
 import type { AuthStrategy } from '../../types.ts'
-import { isForm, percentEncode, sorted } from '../canonical.ts'
+import { isForm, sorted } from '../canonical.ts'
 import { type Facts, fromUtf8, hmac, type NonceFormat, utf8 } from '../hmac.ts'
 import { invalid } from '../options.ts'
 

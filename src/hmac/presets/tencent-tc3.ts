@@ -34,12 +34,13 @@ export function tencentTc3({ token, service, ...key }: TencentTc3Options): AuthS
     }),
     key: (secret, facts) => derived(concat(utf8('TC3'), secret), ...scopeOf(facts).split('/')),
     keyScope: scopeOf,
-    async message(facts) {
+    async canonicalRequest(facts) {
       const { names, lines } = signedHeaders(facts)
-      const { method, path, query, body, timestamp } = facts
-      const request = [method, path, query, lines, names, await hexDigest('sha256', body)].join('\n')
-      return `TC3-HMAC-SHA256\n${timestamp}\n${scopeOf(facts)}\n${await hexDigest('sha256', request)}`
+      const { method, path, query, body } = facts
+      return [method, path, query, lines, names, await hexDigest('sha256', body)].join('\n')
     },
+    message: async (facts) =>
+      `TC3-HMAC-SHA256\n${facts.timestamp}\n${scopeOf(facts)}\n${await hexDigest('sha256', facts.canonicalRequest)}`,
     place: (facts) => ({
       headers: {
         authorization: `TC3-HMAC-SHA256 Credential=${facts.keyId}/${scopeOf(facts)}, SignedHeaders=${signedHeaders(facts).names}, Signature=${facts.signature}`,

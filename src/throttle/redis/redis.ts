@@ -11,6 +11,7 @@ import { limitsOf } from '../states.ts'
 import { heldTime } from '../told.ts'
 import { createCell } from './cell.ts'
 import { createFleetScope, type FleetScope } from './fleet-scope.ts'
+import { FORMAT } from './saved.ts'
 
 export type { RedisClient } from '../../types.ts'
 export type { Limit } from '../declared.ts'
@@ -199,7 +200,7 @@ interface FleetWaiter extends Waiter {
 }
 
 async function keyOf(identity: string, secret: Secret<string> | string | undefined) {
-  return digest('sha256', utf8(`latchkey limits\0${identity}\0${reveal(secret) ?? ''}`))
+  return digest('sha256', utf8(`latchkey limits ${FORMAT}\0${identity}\0${reveal(secret) ?? ''}`))
 }
 
 function invalid(message: string): LatchkeyError {

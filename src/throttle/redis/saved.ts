@@ -5,6 +5,9 @@ import type { Scope } from '../scope.ts'
 
 // A scope as text: what several processes know together. Queue and flights stay with each of them.
 
+/** Counts up with each change of what is saved: who writes it otherwise, e.g. while a fleet is renewed, has keys of his own. */
+export const FORMAT = 1
+
 /** Milliseconds from one sign of life to the next of a process that has calls in flight. */
 export const BEAT = 1000
 // After so many without one it is dead, and nobody counts its calls any longer.
