@@ -6,7 +6,7 @@ const entryPoints = Object.values(exports)
   .filter((entry) => entry.types)
   .map((entry) => entry.types.replace('./dist/', '../src/').replace(/\.d\.ts$/, '.ts'))
 // Named as they are linked in docs/README.md, which the site's own navigation stands for.
-const guide = ['oauth', 'storage', 'throttling', 'quotas', 'hmac', 'message-signatures', 'digest-and-jwt', 'errors', 'observing', 'migration', 'extending'] // biome-ignore format: one line
+const guide = ['strategies', 'oauth', 'storage', 'throttling', 'quotas', 'hmac', 'message-signatures', 'digest-and-jwt', 'errors', 'observing', 'migration', 'extending'] // biome-ignore format: one line
 const pages = globSync('../docs/*.md', { cwd: import.meta.dirname }).filter((page) => !page.endsWith('README.md'))
 const rank = (page) => (guide.findIndex((name) => page.endsWith(`/${name}.md`)) + 99) % 99
 

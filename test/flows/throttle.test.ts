@@ -636,6 +636,21 @@ describe('on real servers', () => {
     expect(seen.map(({ body }) => body.toString())).toEqual(['same', 'same', 'same'])
   })
 
+  it('T15 a strategy that always wants another attempt gets one for each of its reasons', async () => {
+    const { url, seen } = await api((_, index) => ({ status: index < 20 ? 401 : 200 }))
+    const strategy = (reasons: string[]) => ({
+      places: ['header:x'],
+      authenticate: () => {},
+      onResponse: () => reasons[seen.length % reasons.length],
+    })
+    expect((await createFetch({ baseUrl: url, auth: strategy(['invalid_token']) })(url)).status).toBe(401)
+    expect(seen).toHaveLength(2)
+    expect((await createFetch({ baseUrl: url, auth: strategy(['invalid_token', 'stale_nonce']) })(url)).status).toBe(
+      401,
+    )
+    expect(seen).toHaveLength(5)
+  })
+
   it('T16 a POST is tried again after a 429, which was not processed', async () => {
     const { url, seen } = await api(inOrder(limited('0'), {}))
     const api_ = createClient({ baseUrl: url, auth: auth() })
