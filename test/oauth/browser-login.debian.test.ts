@@ -140,6 +140,20 @@ it('a popup that the user closes, or that the browser does not open, is told in 
   expect(as.posts('/token')).toEqual([])
 }, 90_000)
 
+it('a popup that no page can see is told to be closed once the user is back', async () => {
+  const { as, open } = await tabs({ isolated: 'server' })
+  const one = await open()
+  await says(one, 'user', 'Nobody')
+  const opened = new Promise<Page | null>((resolve) => one.once('popup', resolve))
+  await one.click('#popup')
+  const popup = await opened
+  await popup?.waitForFunction(() => document.title === 'Sign in', WAIT)
+  await popup?.close()
+  await one.bringToFront()
+  await says(one, 'answer', 'closed before anybody signed in')
+  expect(as.posts('/token')).toEqual([])
+}, 90_000)
+
 it('the address bar shows neither code nor state once the page has them', async () => {
   const { as, url, open } = await tabs()
   const one = await open()
