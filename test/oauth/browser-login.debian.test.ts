@@ -24,7 +24,7 @@ async function tabs({
       waits = false
       response
         .setHeader('content-type', 'text/html')
-        .end('<!doctype html><title>Sign in</title><meta http-equiv="refresh" content="4">')
+        .end('<!doctype html><title>Sign in</title><meta http-equiv="refresh" content="3">')
       return true
     },
   })
