@@ -29,14 +29,17 @@ export async function servePage(
   const { outputFiles } = await build({
     entryPoints: [`${examples}browser-login.ts`],
     bundle: true,
+    // As sites are built: what comes later is a file of its own.
+    splitting: true,
+    outdir: '/',
     format: 'esm',
     target: 'es2022',
     write: false,
     logLevel: 'error',
   })
   const server = createServer(async ({ method, url = '', headers }, response) => {
-    if (url === '/browser-login.js')
-      return response.setHeader('content-type', 'text/javascript').end(outputFiles[0]?.text)
+    const script = outputFiles.find(({ path }) => path === url)?.text
+    if (script) return response.setHeader('content-type', 'text/javascript').end(script)
     if (url.startsWith('/api/')) {
       const [type = '', token = ''] = (headers.authorization ?? '').split(' ')
       if (method === 'OPTIONS') return response.writeHead(204, CORS).end()
