@@ -15,47 +15,10 @@ const cases = {
     const client = createClient({ baseUrl: origin, auth, timeout: false })
     return () => client.get('api').text()
   },
-  'ky, afterResponse that refreshes'({ origin, first }) {
-    let tokens = { access: 'none', refresh: first }
-    const client = ky.create({
-      prefix: origin,
-      timeout: false,
-      retry: 0,
-      hooks: {
-        beforeRequest: [({ request }) => request.headers.set('authorization', `Bearer ${tokens.access}`)],
-        afterResponse: [
-          async ({ request, response }) => {
-            if (response.status !== 401) return
-            tokens = await refreshed(origin, tokens.refresh)
-            request.headers.set('authorization', `Bearer ${tokens.access}`)
-            return fetch(request)
-          },
-        ],
-      },
-    })
-    return () => client.get('api').text()
-  },
-  'ky, one shared refresh'({ origin, first }) {
-    let tokens = { access: 'none', refresh: first }
+  'ky, afterResponse that refreshes': (server) => handRolled(server, (refresh) => refresh()),
+  'ky, one shared refresh'(server) {
     let flight
-    const client = ky.create({
-      prefix: origin,
-      timeout: false,
-      retry: 0,
-      hooks: {
-        beforeRequest: [({ request }) => request.headers.set('authorization', `Bearer ${tokens.access}`)],
-        afterResponse: [
-          async ({ request, response }) => {
-            if (response.status !== 401) return
-            flight ??= refreshed(origin, tokens.refresh).finally(() => (flight = undefined))
-            tokens = await flight
-            request.headers.set('authorization', `Bearer ${tokens.access}`)
-            return fetch(request)
-          },
-        ],
-      },
-    })
-    return () => client.get('api').text()
+    return handRolled(server, (refresh) => (flight ??= refresh().finally(() => (flight = undefined))))
   },
   '@badgateway/oauth2-client'({ origin, first }) {
     const client = new OAuth2Client({ server: origin, clientId: 'app', tokenEndpoint: '/token' })
@@ -87,6 +50,28 @@ for (const [name, make] of Object.entries(cases)) {
   server.close()
 }
 process.exit(0)
+
+/** What many write by hand; `once` decides who refreshes. */
+function handRolled({ origin, first }, once) {
+  let tokens = { access: 'none', refresh: first }
+  const client = ky.create({
+    prefix: origin,
+    timeout: false,
+    retry: 0,
+    hooks: {
+      beforeRequest: [({ request }) => request.headers.set('authorization', `Bearer ${tokens.access}`)],
+      afterResponse: [
+        async ({ request, response }) => {
+          if (response.status !== 401) return
+          tokens = await once(() => refreshed(origin, tokens.refresh))
+          request.headers.set('authorization', `Bearer ${tokens.access}`)
+          return fetch(request)
+        },
+      ],
+    },
+  })
+  return () => client.get('api').text()
+}
 
 async function refreshed(origin, token) {
   const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: token, client_id: 'app' })

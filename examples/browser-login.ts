@@ -1,4 +1,4 @@
-// The script of a page, see browser-login.html: all its tabs share one session, which outlives them. For a bundler, e.g. esbuild.
+// A page whose tabs share one session, which outlives them, with browser-login.html around it. For a bundler, e.g. esbuild.
 import { createClient } from 'latchkey'
 import { authorizationCode, OAuthError } from 'latchkey/oauth'
 import { returnToOpener, signInWithPopup } from 'latchkey/oauth/browser'

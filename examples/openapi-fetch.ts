@@ -13,7 +13,8 @@ interface paths {
 const { API_URL = '', API_KEY = '' } = process.env
 
 const fetch = createFetch({ origins: [API_URL], auth: apiKey({ name: 'X-API-Key', value: API_KEY }) })
-const { data } = await createOpenApiClient<paths>({ baseUrl: API_URL, fetch }).GET('/users/{id}', {
+const { data, response } = await createOpenApiClient<paths>({ baseUrl: API_URL, fetch }).GET('/users/{id}', {
   params: { path: { id: '42' } },
 })
-console.log(data)
+// It throws nothing: an answer that is none is told by its status.
+console.log(data ?? `The API said ${response.status}.`)

@@ -35,7 +35,7 @@ export const areas = {
     ],
   },
   pipeline: {
-    files: ['src/pipeline.ts'],
+    files: ['pipeline', 'attempt', 'outgoing', 'lifetime', 'shared'].map((name) => `src/${name}.ts`),
     tests: [
       ...flows(
         'redirects',

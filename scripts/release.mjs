@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 const publish = process.argv.includes('--publish')
-const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'))
+const { name, version, repository } = JSON.parse(readFileSync('package.json', 'utf8'))
 const git = (...args) => execFileSync('git', args, { encoding: 'utf8' }).trim()
 
 const faults = [
@@ -17,6 +17,10 @@ const faults = [
   [
     new RegExp(`^## ${version.replaceAll('.', '\\.')}$`, 'm').test(readFileSync('CHANGELOG.md', 'utf8')),
     `CHANGELOG.md has no section "## ${version}": rename "## Unreleased".`,
+  ],
+  [
+    !publish || repository?.url,
+    'package.json names no `repository`: provenance holds only where it is the one that the CI builds from.',
   ],
   [
     !publish || process.env.ACTIONS_ID_TOKEN_REQUEST_URL || process.env.SIGSTORE_ID_TOKEN,

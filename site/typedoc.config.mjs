@@ -5,8 +5,9 @@ const { exports } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const entryPoints = Object.values(exports)
   .filter((entry) => entry.types)
   .map((entry) => entry.types.replace('./dist/', '../src/').replace(/\.d\.ts$/, '.ts'))
-const guide = ['migration', 'oauth', 'storage', 'throttling', 'hmac', 'message-signatures', 'errors', 'extending']
-const pages = globSync('../docs/*.md', { cwd: import.meta.dirname })
+// Named as they are linked in docs/README.md, which the site's own navigation stands for.
+const guide = ['strategies', 'oauth', 'storage', 'throttling', 'quotas', 'hmac', 'message-signatures', 'digest-and-jwt', 'errors', 'observing', 'migration', 'extending'] // biome-ignore format: one line
+const pages = globSync('../docs/*.md', { cwd: import.meta.dirname }).filter((page) => !page.endsWith('README.md'))
 const rank = (page) => (guide.findIndex((name) => page.endsWith(`/${name}.md`)) + 99) % 99
 
 export default {

@@ -4,7 +4,7 @@ import type { RequestEvent } from './events.ts'
 import { type SharedAnswer, shareAnswer } from './http/answer.ts'
 import { dateOf } from './http/clock.ts'
 import { guardOrigin, publicUrl } from './http/origin.ts'
-import { guardNativeRedirect, isRedirect, refused } from './http/redirect.ts'
+import { isRedirect, refused } from './http/redirect.ts'
 import type { Settled } from './options.ts'
 import { createPatience, type Outcome, outcomeOf, outcomeOfFailure, type Patience } from './retry/patience.ts'
 import type { Shared } from './shared.ts'
@@ -162,14 +162,14 @@ export function travel(wanted: Outgoing, settled: Settled, shared: Shared, deadl
 
   async function redirected({ opaque, headers, status }: SharedAnswer): Promise<boolean> {
     const places = strategies.flatMap((strategy) => strategy.places)
+    const { guardNativeRedirect, nextHop } = await import('./http/next-hop.ts').catch(() => {
+      throw refused(outgoing.url, 'The part of Latchkey that follows it could not be loaded. Try again.')
+    })
     if (opaque) {
       guardNativeRedirect(outgoing, places, outgoing.redirect, settled.crossOrigin)
       outgoing = { ...outgoing, followNatively: true }
       return true
     }
-    const { nextHop } = await import('./http/next-hop.ts').catch(() => {
-      throw refused(outgoing.url, 'The part of Latchkey that follows it could not be loaded. Try again.')
-    })
     const crossOrigin = settled.crossOrigin ?? (strategies.length ? 'error' : 'strip')
     const hop = nextHop(headers, status, outgoing, crossOrigin, places, hops + 1)
     if (!hop) return false

@@ -30,13 +30,32 @@ export async function startAuthorization(): Promise<Authorization> {
         redirect_uris: [],
         response_types: [],
       },
+      {
+        client_id: demo.programId,
+        application_type: 'native',
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+        redirect_uris: ['http://127.0.0.1/cb'],
+        post_logout_redirect_uris: ['http://127.0.0.1/'],
+      },
     ],
-    features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
+    scopes: ['openid', 'offline_access', 'orders:read'],
+    rotateRefreshToken: true,
+    issueRefreshToken: async () => true,
+    features: {
+      clientCredentials: { enabled: true },
+      deviceFlow: { enabled: true },
+      dPoP: { enabled: true },
+      revocation: { enabled: true },
+      // Anybody signs in, with any password.
+      devInteractions: { enabled: true },
+    },
     clientBasedCORS: () => true,
-    ttl: { ClientCredentials: 600 },
+    ttl: { AccessToken: 600, ClientCredentials: 600, DeviceCode: 600, Grant: 3600, IdToken: 600, Interaction: 600, RefreshToken: 3600, Session: 3600 }, // biome-ignore format: one line
   })
   console.warn = warn
-  provider.on('client_credentials.saved', (token) => tokens.add((token as unknown as { jti: string }).jti))
+  for (const kind of ['client_credentials.saved', 'access_token.saved'] as const)
+    provider.on(kind as 'access_token.saved', ({ jti }) => tokens.add(jti))
   const handle = provider.callback()
   server.on('request', (request, response) => {
     if (request.url === '/token' && request.method === 'POST') requests++

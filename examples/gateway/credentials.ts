@@ -8,4 +8,6 @@ export const demo = {
   secret: 'demo-secret',
   clientId: 'demo-service',
   clientSecret: 'demo-client-secret',
+  /** A program of a user: public, by a code on another device, or by a browser that comes back to this machine. */
+  programId: 'demo-program',
 }

@@ -125,7 +125,7 @@ function reply(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
-async function arrived(incoming: IncomingMessage): Promise<checks.Arrived> {
+export async function arrived(incoming: IncomingMessage): Promise<checks.Arrived> {
   const chunks: Buffer[] = []
   for await (const chunk of incoming) chunks.push(chunk)
   const { method = '', url: target = '', headers } = incoming

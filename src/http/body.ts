@@ -75,7 +75,7 @@ export interface Beginning {
   /** That was all of it. */
   readonly ended: boolean
   /** What was asked of the reader and has not come yet. */
-  readonly next?: Promise<ReadableStreamReadResult<Uint8Array>>
+  readonly next?: ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>
 }
 
 /** Reads at most about `max` bytes; with `late`, what comes before that settles, and before the stream breaks. */

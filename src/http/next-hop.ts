@@ -4,7 +4,7 @@ import { noContent } from './body.ts'
 import { publicUrl } from './origin.ts'
 import { type Redirectable, refused } from './redirect.ts'
 
-// A file of its own, loaded at the first redirect: browsers hide redirects from scripts and never need it.
+// A file of its own, loaded at the first redirect.
 
 /** What of a request may follow it to another origin: nothing that could be a secret. */
 const HARMLESS = ['accept', 'accept-language', 'range', 'user-agent']
@@ -55,6 +55,27 @@ export function nextHop(
       `More than ${MOST_HOPS} redirects, the last from ${publicUrl(from.url)}.`,
     )
   return { url, method: toGet ? 'GET' : from.method, headers: new Headers(kept), content, stripped }
+}
+
+/**
+ * A browser shows no script where a redirect leads. It may follow by itself only where it strips all that was placed.
+ * @throws LatchkeyError `redirect_refused`
+ */
+export function guardNativeRedirect(
+  from: Redirectable,
+  places: readonly string[],
+  asked: RequestRedirect | undefined,
+  crossOrigin: 'error' | 'strip' | undefined,
+): void {
+  const strippable = places.every((place) => place === 'header:authorization')
+  const wanted = asked === 'follow' || (asked !== 'error' && !places.length)
+  // What the caller asked for by name nobody can keep there.
+  if (crossOrigin || !strippable || !wanted || (from.method !== 'GET' && from.method !== 'HEAD'))
+    throw refused(
+      from.url,
+      'A browser hides where it leads. Call the final URL, ' +
+        "or pass `redirect: 'follow'` to a GET whose credentials are only in `Authorization`.",
+    )
 }
 
 function resolve(location: string, base: URL, places: readonly string[]): URL | undefined {

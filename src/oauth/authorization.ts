@@ -1,5 +1,4 @@
 // A sign-in in the browser, from its start to the session: each is completed once, whoever asks, and however often.
-import { validateAuthResponse } from 'oauth4webapi'
 import { base64url } from '../crypto/bytes.ts'
 import { type OAuthError, StoreError } from '../errors.ts'
 import type { AuthorizationOptions, StartOptions } from './authorization-options.ts'
@@ -100,7 +99,7 @@ export function createAuthorization(
         if (server.issuer !== signIn.issuer)
           throw invalidCallback('The sign-in was started with another authorization server.')
         const prover = grant.prover(session)
-        const code = validated(searchParams, state)
+        const code = validated(searchParams)
         const fields = { grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier }
         const reply = replies.get(state) ?? (await send(formRequest('token_endpoint', fields, grant.first), { prover }))
         if (readTokens({ ...reply, receivedAt: Date.now() }).token) replies.set(state, reply)
@@ -121,26 +120,17 @@ export function createAuthorization(
       return given(signIn)
     })
 
-    /** The authorization code. */
-    function validated(parameters: URLSearchParams, expected: string): string {
-      try {
-        const [code, ...others] = validateAuthResponse(server, client.described(), parameters, expected).getAll('code')
-        if (!code || others.length) throw new Error('no code')
-        return code
-      } catch {
-        // The server's own word, once it is sure that it is the server's.
-        const error = parameters.get('error')
-        const issuer = parameters.get('iss')
-        const foreign =
-          issuer === null ? server.authorization_response_iss_parameter_supported : issuer !== server.issuer
-        if (error && !foreign && parameters.getAll('state').length === 1)
-          throw refused(error, { status: 0, headers: new Headers() })
-        throw invalidCallback(
-          foreign
-            ? 'The answer is not from the authorization server that was asked.'
-            : 'The answer is not what a server sends that was asked for a code.',
-        )
-      }
+    /** The authorization code (RFC 6749, section 4.1.2), once it is sure that the answer is the server's (RFC 9207). */
+    function validated(answer: URLSearchParams): string {
+      const issuer = answer.get('iss') ?? (server.authorization_response_iss_parameter_supported ? '' : server.issuer)
+      if (issuer !== server.issuer)
+        throw invalidCallback('The answer is not from the authorization server that was asked.')
+      const [code, error] = [answer.get('code'), answer.get('error')]
+      const twice = ['iss', 'state', 'code', 'error'].some((name) => answer.getAll(name).length > 1)
+      if (error) throw refused(error, { status: 0, headers: new Headers() })
+      if (!code || twice || ['response', 'id_token', 'token'].some((name) => answer.has(name)))
+        throw invalidCallback('The answer is not what a server sends that was asked for a code.')
+      return code
     }
   }
 }

@@ -1,5 +1,6 @@
 // Tokens bound to a key, and a proof of that key with each request (RFC 9449).
 import { OAuthError } from '../errors.ts'
+import type { CryptoKeyPair } from '../platform.ts'
 import type { AccessToken } from '../types.ts'
 import { late } from './late.ts'
 import type { ProofKey } from './proof-key.ts'

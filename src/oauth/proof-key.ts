@@ -1,6 +1,7 @@
 // The key that tokens are bound to: where it is kept, and what it signs (RFC 9449, section 4).
 import { base64url, fromUtf8, utf8 } from '../crypto/bytes.ts'
 import { StoreError } from '../errors.ts'
+import type { CryptoKeyPair } from '../platform.ts'
 import type { CredentialStore } from '../types.ts'
 import { digest } from './digest.ts'
 import { keyId } from './dpop.ts'

@@ -1,145 +1,98 @@
-import { execFile } from 'node:child_process'
-import { createHash, createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { execFile, spawn } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import aws4 from 'aws4'
-import { createSigner, createVerifier, httpbis } from 'http-message-signatures'
-import { jwtVerify } from 'jose'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { backEnd } from '../../examples/cookie-session.ts'
+import { guards } from '../../examples/run/guards.ts'
+import { names, startPlace } from '../../examples/run/place.ts'
 import worker from '../../examples/worker.ts'
 import { api } from '../servers/api.ts'
 import { authorizationServer, CLIENT_ID, CLIENT_SECRET } from '../servers/authorization.ts'
-import { digestServer } from '../servers/digest.ts'
 
 const run = promisify(execFile)
-const basic = `Basic ${btoa('me:pass')}`
+const RUN = 'examples/run/run.ts'
 
-/** What the API demands of each example, by its name. */
-const demands: Record<string, (request: Awaited<ReturnType<typeof api>>['seen'][0]) => boolean> = {
-  'api-key': ({ headers }) => headers['x-api-key'] === 'key',
-  basic: ({ headers }) => headers.authorization === basic,
-  bearer: ({ headers }) => headers.authorization === 'Bearer token',
-  hmac: ({ headers, method, url, body }) => {
-    const mac = createHmac('sha256', 'secret').update(`${headers['x-timestamp']}${method}${url}${body}`).digest('hex')
-    return headers['x-key'] === 'id' && headers['x-signature'] === mac
-  },
-  // Signed again by a library that nobody here wrote, from what came over the wire.
-  aws: ({ headers, method, url, body }) => {
-    const names = /SignedHeaders=([^,]+)/.exec(headers.authorization ?? '')?.[1]?.split(';') ?? []
-    const covered = Object.fromEntries(names.map((name) => [name, String(headers[name])]))
-    const options = {
-      service: 'execute-api',
-      region: 'eu-west-1',
-      method,
-      path: url,
-      host: headers.host,
-      headers: covered,
-      body,
-      extraHeadersToIgnore: { 'content-length': true },
-    }
-    const signed = aws4.sign(options as never, { accessKeyId: 'id', secretAccessKey: 'secret' }).headers as Record<
-      string,
-      string
-    >
-    return signed.Authorization === headers.authorization
-  },
-  'two-credentials': ({ headers }) => headers['x-api-key'] === 'key' && headers.authorization === 'Bearer token',
-  'openapi-fetch': ({ headers }) => headers['x-api-key'] === 'key',
-  'tanstack-query': ({ headers }) => headers['x-api-key'] === 'key',
-  graphql: ({ headers, method, body }) =>
-    method === 'POST' && headers['x-api-key'] === 'key' && JSON.parse(body.toString()).variables.id === '42',
-  'vendor-sdk': ({ headers, method }) => method === 'POST' && headers.authorization === 'Bearer key',
-}
-const answers: Record<string, unknown> = {
-  graphql: { data: { user: { name: 'Ada' } } },
-  'vendor-sdk': { choices: [{ message: { content: 'Ada' } }] },
-}
-
-it.each(Object.keys(demands))('examples/%s.ts does what it says', async (name) => {
-  const demand = demands[name] as (typeof demands)[string]
-  const { url, seen } = await api((request) =>
-    demand(request)
-      ? {
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(answers[name] ?? { id: 1, name: 'Ada' }),
-        }
-      : { status: 401, body: 'no' },
-  )
-  const env = {
-    ...process.env,
-    API_URL: url,
-    API_KEY: 'key',
-    API_USER: 'me',
-    API_PASSWORD: 'pass',
-    API_TOKEN: 'token',
-    KEY_ID: 'id',
-    KEY_SECRET: 'secret',
-    AWS_ACCESS_KEY_ID: 'id',
-    AWS_SECRET_ACCESS_KEY: 'secret',
-  }
-  const { stdout, stderr } = await run(process.execPath, [`examples/${name}.ts`], { env })
+it.each([...Object.keys(guards), 'service', 'worker'])('npm run example -- %s: Ada is let in', async (name) => {
+  const { stdout, stderr } = await run(process.execPath, [RUN, name])
   expect(stderr.replaceAll(/.*ExperimentalWarning.*|.*trace-warnings.*/g, '').trim()).toBe('')
-  expect(stdout).toContain(name === 'hmac' ? 'id: 1' : 'Ada')
-  expect(seen).toHaveLength(1)
+  expect(stdout).toContain('Ada')
 })
 
-it('examples/digest.ts proves a password, and examples/jwt.ts signs', async () => {
-  const json = { headers: { 'content-type': 'application/json' }, body: '{"name":"Ada"}' }
-  const { origin } = await digestServer({ username: 'me', password: 'pass', welcome: () => json })
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const resource = await api(async ({ headers }) => {
-    const token = (headers.authorization ?? '').replace('Bearer ', '')
-    return (await jwtVerify(token, publicKey, { issuer: 'me', audience: resource.origin })) && json
+it.each([...Object.keys(guards), 'service'])('and with other credentials, examples/%s.ts is not', async (name) => {
+  const place = await startPlace(name)
+  onTestFinished(() => place.close())
+  const { API_URL = '', ...env } = place.env
+  const others = name === 'jwt' || name === 'message-signature' ? (guards[name]?.().env as object) : turned(env)
+  const given = { ...process.env, ...env, ...others, API_URL }
+  const { stdout, stderr = '' } = await run(process.execPath, [`examples/${name}.ts`], { env: given }).catch((e) => e)
+  expect(stdout + stderr).toMatch(/401|invalid_client/)
+  expect(stdout).not.toContain('Ada')
+})
+
+/** The first of the secrets, and another one than that. */
+function turned(env: Readonly<Record<string, string>>): Record<string, string> {
+  const name = Object.keys(env).findLast((key) => key !== 'ISSUER') as string
+  return { [name]: 'another' }
+}
+
+it.each(['device-login', 'loopback-login'])('npm run example -- %s signs in whoever opens the page', async (name) => {
+  const program = spawn(process.execPath, [RUN, name])
+  let output = ''
+  program.stdout.on('data', async (chunk) => {
+    output += chunk
+    const [, code] = /type (\S+)/.exec(String(chunk)) ?? []
+    const [, place] = /Open (\S+)/.exec(String(chunk)) ?? []
+    if (!place) return
+    const visit = visitor()
+    let page = await visit(place)
+    // Whatever is asked is answered: the code, a name, a yes.
+    while (page.form) page = await visit(page.form, { ...page.fields, ...answered(page.names, code) })
   })
-  const env = {
-    ...process.env,
-    API_USER: 'me',
-    API_PASSWORD: 'pass',
-    JWT_KEY: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
-  }
-  const ran = (name: string, url: string) =>
-    run(process.execPath, [`examples/${name}.ts`], { env: { ...env, API_URL: url } })
-  expect((await ran('digest', origin)).stdout).toContain('Ada')
-  expect((await ran('jwt', resource.url)).stdout).toContain('Ada')
+  program.stderr.on('data', (chunk) => (output += chunk))
+  await new Promise((resolve) => program.on('exit', resolve))
+  expect(output).toContain('Ada')
+  expect(program.exitCode).toBe(0)
 })
 
-it('examples/service.ts gets its own token', async () => {
-  const as = await authorizationServer()
-  const { url } = await api(({ headers }) =>
-    as.isGood((headers.authorization ?? '').replace('Bearer ', ''))
-      ? { headers: { 'content-type': 'application/json' }, body: '{"name":"Ada"}' }
-      : { status: 401 },
-  )
-  const env = { ...process.env, API_URL: url, ISSUER: as.issuer, CLIENT_ID, CLIENT_SECRET }
-  expect((await run(process.execPath, ['examples/service.ts'], { env })).stdout).toContain('Ada')
-})
+const answered = (names: readonly string[], code = '') =>
+  Object.fromEntries(names.map((name) => [name, name === 'user_code' ? code : name === 'login' ? 'ada' : 'any']))
 
-it('examples/message-signature.ts signs, and takes only what the server signed', async () => {
-  const pem = (key: KeyObject) =>
-    key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' }).toString()
-  const [ours, theirs] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')]
-  const key = { verify: createVerifier(ours.publicKey as never, 'ed25519') }
-  const headers = {
-    'content-type': 'application/json',
-    'content-digest': `sha-256=:${createHash('sha256').update('{"name":"Ada"}').digest('base64')}:`,
-  }
-  const { url } = await api(async (seen) => {
-    const request = { method: seen.method, url: `${url.slice(0, -1)}${seen.url}`, headers: seen.headers as never }
-    if (!(await httpbis.verifyMessage({ keyLookup: async () => key }, request))) return { status: 401 }
-    const config = {
-      key: createSigner(theirs.privateKey as never, 'ed25519', 'server'),
-      fields: ['@status', 'content-digest', '@method;req', '@target-uri;req'],
+/** A user agent with cookies: gives the form of the page where it ends. */
+function visitor() {
+  const cookies = new Map<string, string>()
+  return async (start: string, fields?: Record<string, string>) => {
+    let [url, body] = [start, fields && new URLSearchParams(fields)]
+    for (;;) {
+      const cookie = [...cookies].map((pair) => pair.join('=')).join('; ')
+      const answer = await fetch(url, {
+        redirect: 'manual',
+        headers: { cookie },
+        ...(body && { method: 'POST', body }),
+      })
+      body = undefined
+      for (const set of answer.headers.getSetCookie()) {
+        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? []
+        if (value) cookies.set(name, value)
+        else cookies.delete(name)
+      }
+      const location = answer.headers.get('location')
+      if (!location) return formOf(await answer.text(), url)
+      url = new URL(location, url).href
     }
-    const signed = await httpbis.signMessage(config, { status: 200, headers }, request)
-    return { headers: signed.headers as Record<string, string>, body: '{"name":"Ada"}' }
-  })
-  const env = { ...process.env, API_URL: url, KEY_ID: 'id', PRIVATE_KEY: pem(ours.privateKey) }
-  const example = (server: KeyObject) =>
-    run(process.execPath, ['examples/message-signature.ts'], { env: { ...env, SERVER_KEY: pem(server) } })
-  expect((await example(theirs.publicKey)).stdout).toContain('Ada')
-  await expect(example(ours.publicKey)).rejects.toThrow('signature_invalid')
-})
+  }
+}
+
+function formOf(html: string, url: string) {
+  const form = /<form[^>]*action="([^"]*)"[^>]*method="post"|<form[^>]*method="post"[^>]*action="([^"]*)"/.exec(html)
+  const inputs = [...html.matchAll(/<input[^>]*>/g)].map(([input]) => input)
+  const attribute = (input: string, name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(input)?.[1] ?? ''
+  const hidden = inputs.filter((input) => attribute(input, 'type') === 'hidden')
+  return {
+    form: form && new URL((form[1] ?? form[2]) as string, url).href,
+    fields: Object.fromEntries(hidden.map((input) => [attribute(input, 'name'), attribute(input, 'value')])),
+    names: inputs.filter((input) => !hidden.includes(input)).map((input) => attribute(input, 'name')),
+  }
+}
 
 it('examples/worker.ts answers from an API it has a token for, and says what went wrong', async () => {
   const as = await authorizationServer()
@@ -165,6 +118,14 @@ it('examples/cookie-session.ts proves the page by a header', async () => {
   onTestFinished(() => void vi.unstubAllGlobals())
   await backEnd(url).post('orders', { json: {} })
   expect(seen[0]?.headers['x-xsrf-token']).toBe('proof')
+})
+
+it('every example that is a program of its own can be run, and the list says what it is', async () => {
+  const files = globSync('examples/*.ts').map((file) => file.replaceAll('\\', '/').slice(9, -3))
+  expect([...names, 'cookie-session'].sort()).toEqual(files.sort())
+  const { stdout } = await run(process.execPath, [RUN])
+  for (const name of names) expect(stdout).toMatch(new RegExp(`^npm run example -- ${name} +[A-Z]`, 'im'))
+  await expect(run(process.execPath, [RUN, 'nothing'])).rejects.toThrow('There is no example of the name nothing.')
 })
 
 it('the README names every example, and every example it names exists', () => {

@@ -15,7 +15,14 @@ const everyPlace: AuthStrategy[] = [
   basic({ username: 'ada', password: KEY }),
 ]
 // All that the caller may have set himself, as a key of another name.
-const headers = { 'X-Auth-Token': KEY, DPoP: KEY, Accept: 'application/json', 'User-Agent': 'test/1', 'X-Other': 'o' }
+const headers = {
+  'X-Auth-Token': KEY,
+  DPoP: KEY,
+  Accept: 'application/json',
+  Range: 'bytes=0-9',
+  'User-Agent': 'test/1',
+  'X-Other': 'o',
+}
 
 /** A server that leads to `location`, and notes what arrived. */
 async function leading(status: number, location: (arrived: Arrived) => string | undefined) {
@@ -62,8 +69,8 @@ for (const status of STATUSES)
         expect(hop.method).toBe(toGet && method !== 'HEAD' ? 'GET' : method)
         expect(hop.body.length).toBe(0)
         const byTheRuntime = ['host', 'connection', 'accept-language', 'sec-fetch-mode', 'accept-encoding', 'content-length'] // biome-ignore format: one line
-        expect(Object.keys(hop.headers).filter((name) => !byTheRuntime.includes(name)).sort()).toEqual(['accept', 'user-agent']) // biome-ignore format: one line
-        expect(hop.headers).toMatchObject({ accept: 'application/json', 'user-agent': 'test/1' })
+        expect(Object.keys(hop.headers).filter((name) => !byTheRuntime.includes(name)).sort()).toEqual(['accept', 'range', 'user-agent']) // biome-ignore format: one line
+        expect(hop.headers).toMatchObject({ accept: 'application/json', range: 'bytes=0-9', 'user-agent': 'test/1' })
         // What the server wrote back into its Location was ours too.
         expect(answer.url).not.toContain(KEY)
       })
@@ -116,6 +123,16 @@ describe('T19 2 redirects', () => {
         await expect(createFetch({ baseUrl: origin, auth: everyPlace })('/a')).rejects.toMatchObject({
           code: 'redirect_refused',
         })
+    }
+    expect(second.arrived).toEqual([])
+  })
+
+  it('to what is no http, or holds half of a user information, are refused also where others are followed', async () => {
+    const second = await leading(302, () => undefined)
+    for (const to of ['ftp://127.0.0.1/', 'data:text/plain,x', 'javascript:0', 'ada@', ':pw@']) {
+      const first = await leading(302, () => (to.endsWith('@') ? second.origin.replace('//', `//${to}`) : to))
+      const fetch = createFetch({ baseUrl: first.origin, auth: everyPlace, crossOrigin: 'strip', retry: 0 })
+      await expect(fetch('/a')).rejects.toMatchObject({ code: 'redirect_refused' })
     }
     expect(second.arrived).toEqual([])
   })

@@ -295,24 +295,29 @@ describe('on fake time', () => {
     }
   })
 
-  it('T26 after a long sleep of the machine, waiting calls still leave one first, then two for each answer', async () => {
-    const { sent, transport } = scripted(async (_, index) => {
-      if (index === 0) return throttled({ 'retry-after': '5' })
-      await new Promise((resolve) => setTimeout(resolve, 10))
-      return new Response('ok')
-    })
-    const fetch = fetchOver(transport)
-    const first = fetch(URL_)
-    await vi.advanceTimersByTimeAsync(1)
-    const others = Array.from({ length: 20 }, () => fetch(URL_))
-    await vi.advanceTimersByTimeAsync(100)
-    // Clock and timers jump together, as when a laptop wakes.
-    vi.setSystemTime(Date.now() + 8 * 3_600_000)
-    await vi.advanceTimersByTimeAsync(8 * 3_600_000)
-    await vi.advanceTimersByTimeAsync(5000)
-    expect((await Promise.all([first, ...others])).every(({ status }) => status === 200)).toBe(true)
-    expect(sent.slice(1, 8).map(({ inFlight }) => inFlight)).toEqual([1, 1, 2, 2, 3, 3, 4])
-  })
+  it.each([
+    ['with the clock of its timers', true],
+    ['which its timers slept through', false],
+  ])(
+    'T26 after a long sleep of the machine, %s, waiting calls still leave one first, then two for each answer',
+    async (_, awake) => {
+      const { sent, transport } = scripted(async (_, index) => {
+        if (index === 0) return throttled({ 'retry-after': '5' })
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        return new Response('ok')
+      })
+      const fetch = fetchOver(transport)
+      const first = fetch(URL_)
+      await vi.advanceTimersByTimeAsync(1)
+      const others = Array.from({ length: 20 }, () => fetch(URL_))
+      await vi.advanceTimersByTimeAsync(100)
+      vi.setSystemTime(Date.now() + 8 * 3_600_000)
+      if (awake) await vi.advanceTimersByTimeAsync(8 * 3_600_000)
+      await vi.advanceTimersByTimeAsync(8000)
+      expect((await Promise.all([first, ...others])).every(({ status }) => status === 200)).toBe(true)
+      expect(sent.slice(1, 8).map(({ inFlight }) => inFlight)).toEqual([1, 1, 2, 2, 3, 3, 4])
+    },
+  )
 
   it('a `throttled` that fails ends the request with an error of ours, and nothing is sent again', async () => {
     const { sent, transport } = scripted(() => new Response('the secret of the answer'))
@@ -629,6 +634,21 @@ describe('on real servers', () => {
     expect((await createFetch({ baseUrl: url, auth: strategy })(url, { method: 'PUT', body: 'same' })).status).toBe(200)
     expect(seen.map(({ headers }) => headers['x-count'])).toEqual(['1', '2', '3'])
     expect(seen.map(({ body }) => body.toString())).toEqual(['same', 'same', 'same'])
+  })
+
+  it('T15 a strategy that always wants another attempt gets one for each of its reasons', async () => {
+    const { url, seen } = await api((_, index) => ({ status: index < 20 ? 401 : 200 }))
+    const strategy = (reasons: string[]) => ({
+      places: ['header:x'],
+      authenticate: () => {},
+      onResponse: () => reasons[seen.length % reasons.length],
+    })
+    expect((await createFetch({ baseUrl: url, auth: strategy(['invalid_token']) })(url)).status).toBe(401)
+    expect(seen).toHaveLength(2)
+    expect((await createFetch({ baseUrl: url, auth: strategy(['invalid_token', 'stale_nonce']) })(url)).status).toBe(
+      401,
+    )
+    expect(seen).toHaveLength(5)
   })
 
   it('T16 a POST is tried again after a 429, which was not processed', async () => {

@@ -1,21 +1,15 @@
 // One login object, and users who come and go: no request leaves as somebody who is no longer there, or never was.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createClient, memoryStore } from '../../src/index.ts'
 import { authorizationCode, type CodeLogin } from '../../src/oauth/oauth.ts'
 import { failure, given, textOf } from '../oauth/token.ts'
+import { nothingUnhandled } from '../oauth/unhandled.ts'
 import { api } from '../servers/api.ts'
 import { mapAdapter } from '../servers/map-adapter.ts'
 import { CALLBACK, openIdProvider } from '../servers/openid.ts'
 
-const unhandled: unknown[] = []
-const listener = (reason: unknown) => unhandled.push(reason)
-beforeEach(() => void process.on('unhandledRejection', listener))
-afterEach(async () => {
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  process.off('unhandledRejection', listener)
-  expect(unhandled.splice(0)).toEqual([])
-  vi.restoreAllMocks()
-})
+nothingUnhandled()
+afterEach(() => void vi.restoreAllMocks())
 
 const pause = (duration: number) => new Promise((resolve) => setTimeout(resolve, duration))
 

@@ -44,6 +44,7 @@ it.each([
     'Bearer error=invalid_token, resource_metadata=https://a/b',
     [{ scheme: 'bearer', parameters: { error: 'invalid_token', resource_metadata: 'https://a/b' } }],
   ],
+  ['Digest a="1",b=2 ,, c="3"', [{ scheme: 'digest', parameters: { a: '1', b: '2', c: '3' } }]],
   ['Bearer realm="open', [{ scheme: 'bearer', parameters: {} }]],
 ])('reads %j', (header, challenges) => {
   expect(parsed(header)).toEqual(challenges)

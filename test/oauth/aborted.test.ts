@@ -1,19 +1,13 @@
 // A sign-in or a request that is given up at any moment: the caller hears of it at once, nobody else does, and nothing is left behind.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type OpenIdProvider, openIdProvider } from '../servers/openid.ts'
 import { KINDS, quick, type Transport } from './kinds.ts'
 import { onServer } from './on-server.ts'
 import { given, textOf } from './token.ts'
+import { nothingUnhandled } from './unhandled.ts'
 
-const unhandled: unknown[] = []
-const listener = (reason: unknown) => unhandled.push(reason)
-beforeEach(() => void process.on('unhandledRejection', listener))
-afterEach(async () => {
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  process.off('unhandledRejection', listener)
-  expect(unhandled.splice(0)).toEqual([])
-  vi.restoreAllMocks()
-})
+nothingUnhandled()
+afterEach(() => void vi.restoreAllMocks())
 
 describe.each(Object.keys(KINDS))('a sign-in by %s', (kind) => {
   const login = (as: OpenIdProvider, fetch: Transport) => (KINDS[kind] as (typeof KINDS)[string])(as, fetch)

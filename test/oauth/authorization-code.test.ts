@@ -364,6 +364,12 @@ describe('B20 each answer is used once', () => {
     expect(await started.signedIn()).toBe(true)
   })
 
+  it('what else is in the URL of the page is none of the server’s', async () => {
+    const as = await openIdProvider()
+    const auth = login(as)
+    expect(await auth.complete(`${await as.visit(await auth.start())}&tab=1&tab=2`)).toEqual({})
+  })
+
   it('another code with the state of a completed sign-in is refused, and is not sent', async () => {
     const as = await openIdProvider()
     const store = memoryStore()
@@ -383,7 +389,12 @@ describe('B20 each answer is used once', () => {
     ['with two codes', (answer: URLSearchParams) => answer.append('code', 'y')],
     ['with two states', (answer: URLSearchParams) => answer.append('state', 'y')],
     ['without a code', (answer: URLSearchParams) => answer.delete('code')],
+    ['from two issuers', (answer: URLSearchParams) => answer.append('iss', 'https://evil.example')],
+    ['from no issuer', (answer: URLSearchParams) => answer.set('iss', '')],
+    ['with two errors', (answer: URLSearchParams) => { answer.append('error', 'x'); answer.append('error', 'y') }], // biome-ignore format: one a line
     ['with a token in it', (answer: URLSearchParams) => answer.append('id_token', 'y')],
+    ['with an access token in it', (answer: URLSearchParams) => answer.append('token', 'y')],
+    ['in a JWT', (answer: URLSearchParams) => answer.append('response', 'y')],
   ])('an answer %s is refused, and its code is not sent', async (_, change) => {
     const as = await openIdProvider()
     const auth = login(as)

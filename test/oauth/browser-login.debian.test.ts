@@ -24,7 +24,7 @@ async function tabs({
       waits = false
       response
         .setHeader('content-type', 'text/html')
-        .end('<!doctype html><title>Sign in</title><meta http-equiv="refresh" content="4">')
+        .end('<!doctype html><title>Sign in</title><meta http-equiv="refresh" content="3">')
       return true
     },
   })
@@ -137,6 +137,20 @@ it('a popup that the user closes, or that the browser does not open, is told in 
   await one.evaluate(() => Object.assign(globalThis, { open: () => null }))
   await one.click('#popup')
   await says(one, 'answer', 'opened no window')
+  expect(as.posts('/token')).toEqual([])
+}, 90_000)
+
+it('a popup that no page can see is told to be closed once the user is back', async () => {
+  const { as, open } = await tabs({ isolated: 'server' })
+  const one = await open()
+  await says(one, 'user', 'Nobody')
+  const opened = new Promise<Page | null>((resolve) => one.once('popup', resolve))
+  await one.click('#popup')
+  const popup = await opened
+  await popup?.waitForFunction(() => document.title === 'Sign in', WAIT)
+  await popup?.close()
+  await one.bringToFront()
+  await says(one, 'answer', 'closed before anybody signed in')
   expect(as.posts('/token')).toEqual([])
 }, 90_000)
 

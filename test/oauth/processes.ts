@@ -6,10 +6,13 @@ import { type Child, start } from '../storage/processes.ts'
 
 const file = fileURLToPath(new URL('session.program.ts', import.meta.url))
 
+/** Where a test says what ends with it; tests that run side by side have their own. */
+export type AtEnd = (task: () => void) => void
+
 /** session.program.ts in a process of its own, which ends with the test. */
-export function child(told: object): Child {
+export function child(told: object, atEnd: AtEnd = onTestFinished): Child {
   const started = start([JSON.stringify({ clientId: 'app', count: 1, ...told })], { file })
-  onTestFinished(() => void started.process.kill('SIGKILL'))
+  atEnd(() => void started.process.kill('SIGKILL'))
   return started
 }
 
@@ -27,8 +30,12 @@ export function stopped({ process }: Child): boolean {
 }
 
 /** A server with that habit, and what a child must be told to use a session on it. */
-export async function rotating(habit: Habit, store: object): Promise<{ as: RotatingServer; told: object }> {
+export async function rotating(
+  habit: Habit,
+  store: object,
+  atEnd: AtEnd = onTestFinished,
+): Promise<{ as: RotatingServer; told: object }> {
   const as = Object.assign(await rotatingServer(), { habit })
-  onTestFinished(as.close)
+  atEnd(as.close)
   return { as, told: { store, issuer: as.issuer, api: as.issuer, refreshToken: as.first } }
 }

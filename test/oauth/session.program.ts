@@ -1,4 +1,5 @@
 // Run by the session tests in processes of their own: one session in a shared store, used as it is told, with what happened as JSON lines.
+import { createInterface } from 'node:readline'
 import { createClient } from '../../src/index.ts'
 import { refreshToken } from '../../src/oauth/oauth.ts'
 import { sqliteStore } from '../../src/storage/sqlite/sqlite.ts'
@@ -22,7 +23,7 @@ interface Told {
 export type Step = 'before-intent' | 'before-post' | 'after-post' | 'after-headers' | 'after-journal' | 'after-commit'
 
 const told = JSON.parse(process.argv[2] as string) as Told
-const { issuer, clientId, scope, resource, count } = told
+const { issuer, clientId, scope, resource } = told
 const say = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const pause = (duration: number) => new Promise((resolve) => setTimeout(resolve, duration))
 const context = { origin: told.api, signal: new AbortController().signal, now: Date.now, report: say }
@@ -80,16 +81,21 @@ async function request(): Promise<string | undefined> {
 }
 
 const tasks = {
-  /** Uses the session once, then as many times at once as it is told, when it is told. */
-  async burst() {
-    await request()
+  /** Does what each line of its input says: a task, and its count. */
+  async orders() {
     say('ready')
-    await new Promise((resolve) => process.stdin.once('data', resolve))
+    for await (const line of createInterface(process.stdin)) {
+      const [task, count] = line.split(' ') as [keyof typeof tasks, string]
+      await tasks[task](Number(count))
+    }
+  },
+  /** Uses the session as many times at once. */
+  async burst(count: number) {
     const failed = await Promise.all(Array.from({ length: count }, request))
     say({ failed: failed.filter(Boolean) })
   },
   /** Renews in rounds, each when the token of the round before is refused. */
-  async rounds() {
+  async rounds(count: number) {
     for (let round = 0; round < count; round++) {
       const token = await login.token(context)
       await pause(Math.random() * 5)
@@ -97,7 +103,7 @@ const tasks = {
     }
     say({ rounds: count })
   },
-  async soak() {
+  async soak(count: number) {
     const end = Date.now() + count
     let [good, bad] = [0, 0]
     const errors = new Set<string>()
@@ -128,5 +134,5 @@ const tasks = {
     say({ first: text(token), outcome, after: text(after) })
   },
 }
-await tasks[told.task]()
+await tasks[told.task](told.count)
 process.exit(0)

@@ -1,5 +1,5 @@
 // A store that fails once, at any one of its operations, is slow, or lies: nobody loses a session that a second try can save.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { StoreError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/index.ts'
 import { authorizationCode } from '../../src/oauth/oauth.ts'
@@ -8,16 +8,10 @@ import { mapAdapter } from '../servers/map-adapter.ts'
 import { CALLBACK, type OpenIdProvider, openIdProvider } from '../servers/openid.ts'
 import { onServer } from './on-server.ts'
 import { given, textOf } from './token.ts'
+import { nothingUnhandled } from './unhandled.ts'
 
-const unhandled: unknown[] = []
-const listener = (reason: unknown) => unhandled.push(reason)
-beforeEach(() => void process.on('unhandledRejection', listener))
-afterEach(async () => {
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  process.off('unhandledRejection', listener)
-  expect(unhandled.splice(0)).toEqual([])
-  vi.restoreAllMocks()
-})
+nothingUnhandled()
+afterEach(() => void vi.restoreAllMocks())
 
 type When = 'before' | 'after'
 

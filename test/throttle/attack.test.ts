@@ -146,3 +146,59 @@ it('T8 costs that are not whole leave no rest that holds up the first call after
   expect(next.settled).toBe('sent')
 })
 const pass2 = (send: () => Promise<Response>) => new Promise<Response>((done) => setTimeout(() => done(send()), 10))
+
+it('T3 a 429 that claims that much is left, with a reset an hour away, is waited out as one without a word', async () => {
+  const limiter = createLimiter()
+  await limiter.run(call(), answering(quota(595, 3600, 600), 429))
+  const next = outcome(limiter.run(call(), answering()))
+  await pass(250)
+  expect(next.settled).toBe(false)
+  await pass(100)
+  expect(next.settled).toBe('sent')
+})
+
+it('T8 nothing left with each answer, and no word of when, is one call a second; a reader that knows better lifts it', async () => {
+  const nothing = answering({ 'x-ratelimit-limit': '10', 'x-ratelimit-remaining': '0' })
+  for (const [options, later] of [
+    [{}, 3],
+    [{ quota: () => [] }, 0],
+  ] as const) {
+    const limiter = createLimiter(options)
+    const calls = Array.from({ length: 20 }, () => outcome(limiter.run(call(), nothing)))
+    // The first ones leave together: nobody knows yet.
+    await pass(1)
+    const before = calls.filter(({ settled }) => settled).length
+    await pass(3500)
+    const after = calls.filter(({ settled }) => settled).length
+    expect(later ? after - before : after).toBe(later || 20)
+  }
+})
+
+it.each([
+  [[5, 0], 'the lower one last'],
+  [[0, 5], 'the lower one first'],
+])('T8 an answer that contradicts itself means the least of it: %j, %s', async (counts) => {
+  const readings = counts.map((remaining) => ({ policy: 'own', unit: 'requests', limit: 3, remaining, resetAfter: 4000, source: 'own' })) // biome-ignore format: one line
+  const limiter = createLimiter({ quota: () => readings })
+  await limiter.run(call(), answering())
+  const next = outcome(limiter.run(call(), answering()))
+  await pass(3900)
+  expect(next.settled).toBe(false)
+  await pass(200)
+  expect(next.settled).toBe('sent')
+})
+
+it('T25 who comes last in line is not forgotten: it leaves when nobody else is there, and is told when a limit keeps it too long', async () => {
+  const limiter = createLimiter({ limits: [{ requests: 1, per: 1000 }] })
+  await limiter.run(call(), answering())
+  const low = outcome(limiter.run(call({ priority: -1, maxWait: 20_000 }), answering()))
+  for (let i = 0; i < 25; i++) {
+    void limiter.run(call({ priority: 1 }), answering())
+    await pass(900)
+    if (i === 20) expect(low.settled).toBe(false)
+  }
+  expect(low.settled).toMatchObject({ code: 'rate_limited' })
+  const patient = outcome(limiter.run(call({ priority: -1 }), answering()))
+  await pass(10_000)
+  expect(patient.settled).toBe('sent')
+})

@@ -100,3 +100,10 @@ it('knows a hundred quotas, and forgets none that is used up', () => {
   ledger.read(reading(9, 1000, { policy: 'last' }), 1500, 1500)
   expect([...ledger.quotas.values()].map(({ reading }) => reading.policy)).toEqual(['used up', 'last'])
 })
+
+it('what a call costs is counted in requests, and in nothing else', () => {
+  const ledger = createLedger()
+  ledger.read(reading(1, 2000, { unit: 'tokens' }), 0, 20)
+  ledger.spend(1)
+  expect(ledger.short(30, 0, 1)).toBeUndefined()
+})

@@ -143,6 +143,18 @@ describe('quota', () => {
   })
 })
 
+it('T6 a client with other credentials is not held back by what this one was refused, one with the same is', async () => {
+  const { client, sent } = scripted((index) => (index ? {} : { status: 429, headers: { 'retry-after': '9' } }))
+  await Promise.all([quiet(client.get('', { maxWait: 0 })), pass(1)])
+  const other = client.extend({ auth: apiKey({ name: 'X-Key', value: 'another' }) })
+  await Promise.all([other.get(''), pass(1)])
+  expect(sent).toHaveLength(2)
+  const same = client.extend({ headers: { 'x-more': '1' } })
+  expect(await quiet(same.get('', { maxWait: 0 }))).toBeInstanceOf(RateLimitError)
+  expect(await quiet(other.extend({ auth }).get('', { maxWait: 0 }))).toBeInstanceOf(RateLimitError)
+  expect(sent).toHaveLength(2)
+})
+
 it('T4 who waits for a free place is not refused, however long that takes', async () => {
   const plenty = { 'x-ratelimit-limit': '900', 'x-ratelimit-remaining': '800', 'x-ratelimit-reset': '60' }
   const { client } = scripted((index) => (index === 50 ? { status: 429 } : { headers: plenty, delay: 1000 }), {

@@ -163,6 +163,15 @@ describe('a refusal', () => {
   })
 })
 
+it('a call waits as long as it may, however long others waited before it came', async () => {
+  const { call } = limited((index) => (index < 2 ? { status: 429, headers: { 'retry-after': index ? '2' : '9' } } : {}))
+  await Promise.all([call(), pass(TRIP)])
+  await Promise.all([call(), pass(9000 + TRIP)])
+  const late = call({ maxWait: 3000 })
+  await pass(2000 + TRIP)
+  expect((await late).status).toBe(200)
+})
+
 describe('a refusal without a word of its own', () => {
   it('means the instant that a field names, unless that is of a quota which is not used up', async () => {
     for (const [headers, retryAt] of [
