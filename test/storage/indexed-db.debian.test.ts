@@ -261,7 +261,11 @@ for (const name of ['chromium', 'firefox'] as BrowserName[])
         await devtools.send('Page.setWebLifecycleState', { state: 'active' })
         const waiting = one.evaluate((db) => page.acquire(db, 20_000), db)
         // A crashed page never answers.
-        await freed(devtools.send('Page.crash').catch(() => {}), waiting, 'crashed')
+        await freed(
+          devtools.send('Page.crash').catch(() => {}),
+          waiting,
+          'crashed',
+        )
       })
     }
   })

@@ -2,8 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { Redis } from 'ioredis'
 import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe as describeStore } from '../../src/storage/describe.ts'
 import { redisStore } from '../../src/storage/redis/redis.ts'
 import type { CredentialStore, PutResult, Version } from '../../src/types.ts'
 import { type RedisServer, redisServer } from '../servers/redis.ts'
@@ -44,6 +46,45 @@ it('P1 P3 P7 what many do at once could have been done one after the other', { t
     return clients.map((client) => redisStore({ client, key, prefix }))
   }
   await checkAgainstModel(open, { numRuns: 100 }, fc)
+})
+
+describe('ioredis', () => {
+  let ioredis: Redis
+  beforeAll(() => {
+    ioredis = new Redis(redis.url)
+  })
+  afterAll(() => ioredis.disconnect())
+  // As docs/storage.md says it.
+  const client = {
+    eval: (script: string, { keys, arguments: args }: { keys: string[]; arguments: string[] }) =>
+      ioredis.eval(script, keys.length, ...keys, ...args),
+  }
+  const open = () => redisStore({ client, key, prefix: 'ioredis:' })
+
+  storeContract('redis through ioredis', async () => [open(), open()])
+
+  it('reads what the other client wrote, and tells errors as it does', async () => {
+    const store = open()
+    const other = await newStore({ prefix: 'ioredis:' })
+    await other.put('of another client', bytes('same'), { ifVersion: null })
+    expect(text((await store.get('of another client'))?.value)).toBe('same')
+    await ioredis.set('ioredis:{text}', 'something else')
+    expect(await failure(store.get('text'))).toMatchObject({ code: 'corrupt' })
+  })
+})
+
+it('P8 tells what a report needs of it, without connecting, and no secret', async () => {
+  const unreachable = { eval: () => Promise.reject(new Error(sentinel)) }
+  const store = redisStore({ client: unreachable, key, prefix: `${sentinel}:`, lease: 700, timeout: 900 })
+  const report = await describeStore(store)
+  expect(report).toMatchObject({
+    backend: 'redis',
+    wrapper: 'sealed',
+    atRest: 'external-key',
+    keys: ['bytes'],
+    store: { backend: 'redis', scope: 'fleet', lock: 'lease', notify: 'none', lease: 700, timeout: 900 },
+  })
+  expect(JSON.stringify(report)).not.toContain(sentinel)
 })
 
 describe('a redis cluster', () => {

@@ -88,7 +88,8 @@ it('P3 P6 two processes that move 60 records are killed again and again: all are
   for (let round = 0; round < 20 && (await among(store)) < 60; round++) {
     const movers = [1, 2].map(() => start(['move', 'chain', path, '', '60']))
     for (const mover of movers) {
-      while (!mover.lines.length && mover.process.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 1))
+      while (!mover.lines.length && mover.process.exitCode === null)
+        await new Promise((resolve) => setTimeout(resolve, 1))
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 8))
       if (!mover.lines.includes('done')) unfinished++
       await mover.kill()
