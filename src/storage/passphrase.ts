@@ -64,6 +64,11 @@ export class Passphrase {
     return this.#current
   }
 
+  /** What a function gave may have been mistyped: it is asked once more. */
+  forget(derivation: Bytes): void {
+    if (typeof this.#text === 'function') this.#keys.delete(hex(derivation))
+  }
+
   #derived(derivation: Bytes, costs: Derivation): Promise<CryptoKey> {
     const name = hex(derivation)
     const known = this.#keys.get(name)

@@ -102,7 +102,9 @@ export function sealed(
       if (content) return { value: new Uint8Array(content), version }
       meant ||= ready.id !== undefined
     }
-    throw meant ? corrupt() : mismatch()
+    if (meant) throw corrupt()
+    for (const source of sources) source.forget(envelope)
+    throw mismatch()
   }
 
   /** The entry, when it can be read; else, for a create, the record is kept under another id. */

@@ -22,6 +22,8 @@ export interface KeySource {
   writing(): Promise<ReadyKey>
   /** undefined when the record was certainly sealed with another kind of key. */
   reading(envelope: Envelope): Promise<ReadyKey | undefined>
+  /** No key opens this record: what a function gave may have been the wrong one, so it is asked once more. */
+  forget(envelope: Envelope): void
 }
 
 const NONE = new Uint8Array()
@@ -59,7 +61,10 @@ function fromKey(kind: KeySource['kind'], open: () => Promise<CryptoKey>): KeySo
     return ready
   }
   const reading = async ({ derivation }: Envelope) => (derivation.length ? undefined : writing())
-  return { kind, atRest: 'external-key', writing, reading }
+  const forget = () => {
+    if (kind === 'function') ready = undefined
+  }
+  return { kind, atRest: 'external-key', writing, reading, forget }
 }
 
 function fromPassphrase(phrase: Passphrase): KeySource {
@@ -76,6 +81,7 @@ function fromPassphrase(phrase: Passphrase): KeySource {
     atRest: 'passphrase',
     writing: async () => (await ready(phrase.current())) as ReadyKey,
     reading: async ({ derivation }) => (derivation.length ? ready(derivation) : undefined),
+    forget: ({ derivation }) => phrase.forget(derivation),
   }
 }
 

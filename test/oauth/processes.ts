@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { type Habit, type RotatingServer, rotatingServer } from '../servers/rotating.ts'
@@ -21,6 +22,11 @@ export const heard = ({ lines }: Child) => lines.map((line) => JSON.parse(line))
 export async function last(one: Child) {
   await one.ended
   return heard(one).at(-1)
+}
+
+/** Whether a signal stopped it. */
+export function stopped({ process }: Child): boolean {
+  return /\) T /.test(readFileSync(`/proc/${process.pid}/stat`, 'utf8'))
 }
 
 /** A server with that habit, and what a child must be told to use a session on it. */

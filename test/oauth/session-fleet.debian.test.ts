@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RedisServer, redisServer } from '../servers/redis.ts'
-import { child, heard, last, rotating } from './processes.ts'
+import { child, heard, last, rotating, stopped } from './processes.ts'
 import { strictProvider } from './strict.ts'
 
 let redis: RedisServer
@@ -22,12 +22,16 @@ describe('a fleet with one session in Redis', { timeout: 90_000 }, () => {
     expect(new Set(spent).size).toBe(spent.length)
   })
 
-  it('B6 loses nothing when a holder is stopped beyond his lease with the answer in his hands', async () => {
+  it.each([
+    ['before he wrote what he is about to do', 'before-intent'],
+    ['before he sends the refresh token', 'before-post'],
+    ['with the answer in his hands', 'after-headers'],
+  ] as const)('B6 loses nothing when a holder is stopped beyond his lease %s', async (_, dieAt) => {
     const { as, told } = await rotating('strict', place())
-    const holder = child({ ...told, task: 'renew', dieAt: 'after-headers', signal: 'SIGSTOP' })
-    while (as.tokenRequests.length < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+    const holder = child({ ...told, task: 'renew', dieAt, signal: 'SIGSTOP' })
+    while (!stopped(holder)) await new Promise((resolve) => setTimeout(resolve, 20))
     const other = child({ ...told, task: 'succeed' })
-    // His lease is over five times; what he has begun is respected for longer.
+    // His lease is over four times; what he has written that he begins is respected for longer.
     await new Promise((resolve) => setTimeout(resolve, 4000))
     holder.process.kill('SIGCONT')
     expect(await last(other)).toMatchObject({ outcome: true, after: 'access-4' })

@@ -39,7 +39,7 @@ const opened = await {
   async redis() {
     const [redis, { redisStore }] = await Promise.all([import('redis'), import('../../src/storage/redis/redis.ts')])
     const client = await redis.createClient({ url: told.store.target }).connect()
-    return redisStore({ client, key: new Uint8Array(32).fill(9), lease: 800 })
+    return redisStore({ client, key: new Uint8Array(32).fill(9) })
   },
 }[told.store.kind]()
 const store: CredentialStore = {

@@ -261,6 +261,33 @@ export async function neverOpens(name: string): Promise<string[]> {
   return [first, await attempt()]
 }
 
+/**
+ * A database that opens after the store gave up, because somebody's upgrade of it takes its time. Then: the first answer, the answer
+ * once it is open, and whether a connection that came too late stands in the way of who deletes the database.
+ */
+export async function opensLate(name: string): Promise<string[]> {
+  const upgrade = indexedDB.open(`latchkey ${name}`, 1)
+  let goOn = true
+  upgrade.onupgradeneeded = () => {
+    const objects = upgrade.result.createObjectStore('records')
+    const keepOpen = () => {
+      if (goOn) objects.get('nothing').onsuccess = keepOpen
+    }
+    keepOpen()
+  }
+  const store = indexedDbStore(name, { timeout: 300 })
+  const attempt = () => store.get('id').then(String, (error: { code?: string }) => String(error.code))
+  const first = await attempt()
+  goOn = false
+  const others = await requested(upgrade)
+  others.close()
+  // The request that came too late is answered before this one.
+  const now = await requested(indexedDB.open(`latchkey ${name}`, 1))
+  now.close()
+  const deleted = await deleteDatabase(name)
+  return [first, deleted, await attempt()]
+}
+
 /** The same without Web Locks. */
 export async function withoutLocks(): Promise<string[]> {
   const { locks } = navigator

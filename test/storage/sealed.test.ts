@@ -318,6 +318,39 @@ describe('passphrases', () => {
     expect(derived).toBe(2)
   })
 
+  it('that was mistyped once is asked for again, and one that opens records is not', async () => {
+    const inner = memoryStore()
+    await put(sealed(inner, passphrase('correct horse', cheap)), 'id', 'kept')
+    await put(sealed(inner, passphrase('old horse', cheap)), 'old', 'kept too')
+    const answers = ['wrong horse', 'correct horse', 'wrong again']
+    const old = { asked: 0 }
+    const store = sealed(inner, [
+      passphrase(() => answers.shift() as string, cheap),
+      passphrase(() => {
+        old.asked++
+        return 'old horse'
+      }, cheap),
+    ])
+    await expect(store.get('id')).rejects.toMatchObject({ code: 'key_mismatch' })
+    expect(text((await store.get('id'))?.value)).toBe('kept')
+    for (let i = 0; i < 3; i++) expect(text((await store.get('id'))?.value)).toBe('kept')
+    expect(answers).toEqual(['wrong again'])
+    for (let i = 0; i < 3; i++) expect(text((await store.get('old'))?.value)).toBe('kept too')
+    // Once for each salt, and never because the other key opened it.
+    expect(answers).toEqual([])
+    expect(old.asked).toBe(2)
+  })
+
+  it('a key that a function gave wrongly is asked for again', async () => {
+    const [inner, right] = [memoryStore(), newKey()]
+    await put(sealed(inner, right), 'id', 'kept')
+    let asked = 0
+    const store = sealed(inner, () => (asked++ ? right : newKey()))
+    await expect(store.get('id')).rejects.toMatchObject({ code: 'key_mismatch' })
+    for (let i = 0; i < 3; i++) expect(text((await store.get('id'))?.value)).toBe('kept')
+    expect(asked).toBe(2)
+  })
+
   it('is the same when typed on another system', async () => {
     const inner = memoryStore()
     await put(sealed(inner, passphrase('caf\u00e9', cheap)), 'id', 'kept')

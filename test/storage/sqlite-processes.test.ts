@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
+import { chain } from '../../src/storage/chain.ts'
 import { sqliteStore } from '../../src/storage/sqlite/sqlite.ts'
+import type { CredentialStore } from '../../src/types.ts'
 import { program, start } from './processes.ts'
 
 const newFolder = () => mkdtempSync(join(realpathSync(tmpdir()), 'latchkey-'))
@@ -75,6 +77,36 @@ describe('sqlite among processes', { timeout: 180_000 }, () => {
     await Promise.all([killed(100), killed(100)])
   })
 })
+
+it('P3 P6 two processes that move 60 records are killed again and again: all are found, each where it belongs', async () => {
+  const { path, store: old } = place()
+  const store = sqliteStore({ path: `${path}.new` })
+  const ids = Array.from({ length: 60 }, (_, i) => String(i))
+  for (const id of ids) await old.put(id, new TextEncoder().encode(`record ${id}`), { ifVersion: null })
+  const among = async (one: CredentialStore) => (await Promise.all(ids.map((id) => one.get(id)))).filter(Boolean).length
+  let unfinished = 0
+  for (let round = 0; round < 20 && (await among(store)) < 60; round++) {
+    const movers = [1, 2].map(() => start(['move', 'chain', path, '', '60']))
+    for (const mover of movers) {
+      while (!mover.lines.length && mover.process.exitCode === null)
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 8))
+      if (!mover.lines.includes('done')) unfinished++
+      await mover.kill()
+    }
+    // No process but those that were killed knows where a record is: each is in the one file or the other, or in both.
+    for (const id of ids) expect(text((await store.get(id))?.value ?? (await old.get(id))?.value)).toBe(`record ${id}`)
+  }
+  expect(unfinished).toBeGreaterThan(2)
+  const both = chain([store, old])
+  for (const id of ids) {
+    const entry = await both.get(id)
+    expect(text(entry?.value)).toBe(`record ${id}`)
+    // A copy that a killed move left where it was goes with the next write.
+    expect(await both.put(id, new Uint8Array(1), { ifVersion: entry?.version ?? null })).toMatchObject({ ok: true })
+  }
+  expect([await among(store), await among(old)]).toEqual([60, 0])
+}, 120_000)
 
 async function killed(times: number): Promise<void> {
   const { path, store } = place()

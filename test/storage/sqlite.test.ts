@@ -154,6 +154,33 @@ describe('the sqlite file', () => {
     await expect(store.lock('id', async () => {})).rejects.toMatchObject({ code: 'closed' })
   })
 
+  it('P5 close ends who waits for a lock, whoever holds it, and takes none from its holder', async () => {
+    const path = newPath()
+    const [store, other] = [sqliteStore({ path }), sqliteStore({ path })]
+    let free = () => {}
+    let holding: Promise<string> | undefined
+    await new Promise<void>((held) => {
+      holding = other.lock('id', async () => {
+        held()
+        await new Promise<void>((resolve) => (free = resolve))
+        return 'held to the end'
+      })
+    })
+    let entered = 0
+    const waiting = [1, 2].map(() => store.lock('id', async () => entered++, { wait: 60_000 }))
+    const ended = Promise.allSettled(waiting)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await store.close()
+    const code = expect.objectContaining({ code: 'closed' })
+    expect(await ended).toEqual([1, 2].map(() => ({ status: 'rejected', reason: code })))
+    await expect(other.lock('id', async () => {}, { wait: 50 })).rejects.toMatchObject({ code: 'lock_timeout' })
+    await other.close()
+    free()
+    expect(await holding).toBe('held to the end')
+    expect(entered).toBe(0)
+    await sqliteStore({ path }).lock('id', async () => {}, { wait: 10_000 })
+  })
+
   it('P6 a folder where the file should be is unavailable, not absent', async () => {
     const path = newPath()
     mkdirSync(path, { mode: 0o700 })

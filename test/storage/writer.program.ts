@@ -1,6 +1,7 @@
 // Run by the store tests in processes and threads of their own: does what it is told with one store, and says so line by line.
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
+import { chain } from '../../src/storage/chain.ts'
 import { sqliteStore } from '../../src/storage/sqlite/sqlite.ts'
 import type { CredentialStore, Version } from '../../src/types.ts'
 import { cases } from './cases.ts'
@@ -45,6 +46,16 @@ const tasks = {
   },
   async read(store: CredentialStore) {
     say(text((await store.get(id))?.value))
+  },
+  /** Reads `times` records, from any one on, and says which it has read. */
+  async move(store: CredentialStore) {
+    const first = Math.floor(Math.random() * times)
+    for (let i = 0; i < times; i++) {
+      const name = String((first + i) % times)
+      const value = text((await store.get(name))?.value)
+      if (value !== `record ${name}`) throw new Error(`record ${name} is ${value}`)
+      say(name)
+    }
   },
   /** Adds 1 to a file that only the holder of the lock may touch; a second holder is caught in the act. */
   async exclude(store: CredentialStore) {
@@ -112,6 +123,11 @@ const tasks = {
 
 const stores = {
   sqlite: async () => ({ store: sqliteStore({ path: target }), close: () => {} }),
+  /** From the file of that name to the one beside it. */
+  chain: async () => ({
+    store: chain([sqliteStore({ path: `${target}.new` }), sqliteStore({ path: target })]),
+    close: () => {},
+  }),
   async redis() {
     // Only where it is needed: hundreds of these programs are started.
     const [{ createClient }, { redisStore }] = await Promise.all([
@@ -119,7 +135,7 @@ const stores = {
       import('../../src/storage/redis/redis.ts'),
     ])
     const client = await createClient({ url: target }).connect()
-    return { store: redisStore({ client, key: new Uint8Array(32).fill(9), lease: 800 }), close: () => client.destroy() }
+    return { store: redisStore({ client, key: new Uint8Array(32).fill(9) }), close: () => client.destroy() }
   },
 }
 const { store, close } = await stores[kind as keyof typeof stores]()

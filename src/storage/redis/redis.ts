@@ -23,7 +23,7 @@ export interface RedisStoreOptions {
    * say `'power-loss'`. A failover may go back to an older record whatever is set.
    */
   durability?: StoreTraits['durability']
-  /** Milliseconds after which the lock of a dead holder is free; prolonged while the task runs. Default: 5000. */
+  /** Milliseconds after which the lock of a dead holder is free; prolonged three times as often while the task runs. Default: 1000. */
   lease?: number
   /** Milliseconds a call waits for an answer. Default: 5000. */
   timeout?: number
@@ -40,7 +40,7 @@ export interface RedisStoreOptions {
  * @throws StoreError `requirement_not_met`; LatchkeyError `invalid_option`
  */
 export function redisStore(options: RedisStoreOptions): CredentialStore {
-  const { client, key, prefix = 'latchkey:', lease = 5000, timeout = 5000, requires = {} } = options
+  const { client, key, prefix = 'latchkey:', lease = 1000, timeout = 5000, requires = {} } = options
   if (typeof client?.eval !== 'function') {
     throw new LatchkeyError('invalid_option', '`client` must be a connected client of the `redis` package.')
   }

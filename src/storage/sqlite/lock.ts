@@ -26,9 +26,12 @@ interface Tenure {
  * Locks of the kernel, one file per key beside the database: an exclusive transaction on an empty SQLite file.
  *
  * The kernel frees it when its holder dies; a stopped holder keeps it. The files stay, for whoever takes one away takes the
- * lock from its holder.
+ * lock from its holder. `mayGoOn` throws where nobody should wait any longer.
  */
-export function fileLocks(database: string): (key: string, patience: Patience) => Promise<() => void> {
+export function fileLocks(
+  database: string,
+  mayGoOn: () => void,
+): (key: string, patience: Patience) => Promise<() => void> {
   const folder = `${database}-locks`
   const tenures = new Map<string, Tenure>()
   return async (key, patience) => {
@@ -36,7 +39,10 @@ export function fileLocks(database: string): (key: string, patience: Patience) =
     const tenure = tenures.get(name)
     if (tenure) await giveWay(tenure, patience)
     const file = join(folder, name)
-    const free = await poll(() => tryLock(file), patience)
+    const free = await poll(() => {
+      mayGoOn()
+      return tryLock(file)
+    }, patience)
     const now = performance.now()
     const since = tenure && now - tenure.freedAt < COURTESY ? tenure.since : now
     return () => {

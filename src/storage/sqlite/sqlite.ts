@@ -26,7 +26,7 @@ export interface SqliteStoreOptions {
   requires?: Requirements
 }
 
-/** A store that holds files open; after `close` every call rejects with `closed`. */
+/** A store that holds files open; after `close` every call rejects with `closed`, also one that waits for a lock. A task that holds one ends in peace. */
 export interface ClosableStore extends CredentialStore {
   close(): Promise<void>
 }
@@ -160,11 +160,15 @@ function plainStore(path: string): ClosableStore {
   }
 
   function attempt<T>(work: (open: Opened) => T): T {
-    if (closed) throw failed('closed', 'This store was closed. Make another one.')
+    mayGoOn()
     // Whoever deleted or replaced the file meant it: what is written into the old one is lost.
     if (opened && !opened.database.current()) drop()
-    opened ??= open(path)
+    opened ??= open(path, mayGoOn)
     return work(opened)
+  }
+
+  function mayGoOn(): void {
+    if (closed) throw failed('closed', 'This store was closed. Make another one.')
   }
 
   function drop(): void {
@@ -201,9 +205,9 @@ function plainStore(path: string): ClosableStore {
   }
 }
 
-function open(path: string): Opened {
+function open(path: string, mayGoOn: () => void): Opened {
   const file = prepare(path)
-  return { database: openDatabase(file), lock: fileLocks(file) }
+  return { database: openDatabase(file), lock: fileLocks(file, mayGoOn) }
 }
 
 function entryOf(row: Row | undefined): Entry | undefined {
