@@ -37,17 +37,8 @@ export const areas = {
   pipeline: {
     files: ['pipeline', 'attempt', 'outgoing', 'lifetime', 'shared'].map((name) => `src/${name}.ts`),
     tests: [
-      ...flows(
-        'redirects',
-        'origins',
-        'transport',
-        'clock',
-        'explain',
-        'signed',
-        'signed-anew',
-        'two-users',
-        'throttle',
-      ),
+      ...flows('attempts', 'redirects', 'origins', 'transport', 'clock', 'explain', 'signed', 'signed-anew'),
+      ...flows('two-users', 'throttle', 'parts-loaded-late'),
       'test/client.test.ts',
       'test/options.test.ts',
       'test/version/*.test.ts',
