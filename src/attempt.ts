@@ -185,9 +185,13 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
  */
 function withoutSecrets(error: unknown, sent: Request, { url, headers }: Outgoing): unknown {
   if (error instanceof LatchkeyError) return error
-  const { search } = new URL(sent.url)
   const placed = [...sent.headers].filter(([name, value]) => value !== headers.get(name)).map(([, value]) => value)
-  if (search !== url.search) placed.push(search, ...new URLSearchParams(search).values())
+  const [ours, theirs] = [new URL(sent.url), url].map(({ search }) => search.slice(1).split('&')) as [
+    string[],
+    string[],
+  ]
+  const pairs = ours.filter((pair) => !theirs.includes(pair))
+  placed.push(...pairs, ...new URLSearchParams(pairs.join('&')).values())
   const parts = placed.flatMap((value) => [value, ...value.split(/[\s;,&=]+/)]).filter((part) => part.length > 3)
   const clean = (text: unknown): string => {
     const shown = String(text).replaceAll(sent.url, url.href)

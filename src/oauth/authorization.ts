@@ -46,7 +46,7 @@ export function createAuthorization(
       const state = popupState(random(), popup)
       const openId = isOpenId(asked.scope ?? scope)
       const signIn: SignIn = {
-        session: grant.newSession(),
+        session: await grant.newSession(),
         verifier: random(),
         issuer,
         redirectUri,
@@ -56,9 +56,14 @@ export function createAuthorization(
         ...(returnTo !== undefined && { returnTo }),
         ...(maxAge !== undefined && { maxAge }),
       }
-      const url = await requester.url(state, signIn, asked, grant.prover(signIn.session))
-      await signIns.add(state, signIn)
-      return { url, state }
+      try {
+        const url = await requester.url(state, signIn, asked, grant.prover(signIn.session))
+        await signIns.add(state, signIn)
+        return { url, state }
+      } catch (error) {
+        await grant.discard(signIn.session)
+        throw error
+      }
     },
     complete(url, signal) {
       const state = url.searchParams.get('state') ?? ''

@@ -5,7 +5,7 @@ import { memoryStore } from '../storage/memory.ts'
 import { type Accounts, accounts } from './accounts.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
 import type { Login, SessionGrantOptions } from './login.ts'
-import { establishedByPolling, intervalOf } from './polling.ts'
+import { type Begun, establishedByPolling, intervalOf } from './polling.ts'
 import { sessionGrant } from './session-grant.ts'
 import { answered } from './token-endpoint.ts'
 import { untilAborted } from './until-aborted.ts'
@@ -55,9 +55,15 @@ export function ciba(options: CibaOptions): Accounts<CibaLogin> {
   const client = createOAuthClient(options)
   return accounts(options.store ?? memoryStore(), (store, account) => {
     const grant = sessionGrant(client, 'ciba', { ...options, scope, store, account })
-    return { ...grant.login, signIn: (request) => untilAborted(grant, request.signal, () => signIn(request)) }
+    return {
+      ...grant.login,
+      signIn: ({ signal, ...asked }) =>
+        untilAborted(grant, signal, () =>
+          establishedByPolling(client, grant, () => begun(asked), { signal, openId: true }),
+        ),
+    }
 
-    async function signIn({ signal, ...asked }: CibaRequest): Promise<void> {
+    async function begun(asked: Omit<CibaRequest, 'signal'>): Promise<Begun> {
       const { loginHint, loginHintToken, idTokenHint, bindingMessage, userCode, acrValues } = asked
       if ([loginHint, loginHintToken, idTokenHint].filter((hint) => hint !== undefined).length !== 1)
         throw new LatchkeyError('invalid_option', 'Give one of `loginHint`, `loginHintToken` and `idTokenHint`.')
@@ -80,17 +86,15 @@ export function ciba(options: CibaOptions): Accounts<CibaLogin> {
       const { auth_req_id, expires_in, interval } = answered(reply)
       if (typeof auth_req_id !== 'string')
         throw unavailable('answered with something else than an `auth_req_id`', reply)
-      const expiresAt = Date.now() + (Number.parseFloat(String(expires_in)) || 600) * 1000
-      await establishedByPolling(
-        client,
-        grant,
-        (additionalParameters) => (server, described, authentication, request) =>
+      return {
+        ask: (additionalParameters) => (server, described, authentication, request) =>
           backchannelAuthenticationGrantRequest(server, described, authentication, auth_req_id, {
             ...request,
             additionalParameters,
           }),
-        { interval: intervalOf(interval), expiresAt, signal, openId: true },
-      )
+        interval: intervalOf(interval),
+        expiresAt: Date.now() + (Number.parseFloat(String(expires_in)) || 600) * 1000,
+      }
     }
   })
 }

@@ -6,7 +6,7 @@ import type { Awaitable } from '../types.ts'
 import { type Accounts, accounts } from './accounts.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
 import type { Login, SessionGrantOptions } from './login.ts'
-import { establishedByPolling, intervalOf } from './polling.ts'
+import { type Begun, establishedByPolling, intervalOf } from './polling.ts'
 import { sessionGrant } from './session-grant.ts'
 import { answered } from './token-endpoint.ts'
 import { untilAborted } from './until-aborted.ts'
@@ -58,9 +58,14 @@ export function deviceCode(options: DeviceCodeOptions): Accounts<DeviceLogin> {
   const client = createOAuthClient(options)
   return accounts(options.store ?? memoryStore(), (store, account) => {
     const grant = sessionGrant(client, 'device_code', { ...options, store, account })
-    return { ...grant.login, signIn: ({ signal } = {}) => untilAborted(grant, signal, () => signIn(signal)) }
+    const openId = scope?.split(' ').includes('openid') ?? false
+    return {
+      ...grant.login,
+      signIn: ({ signal } = {}) =>
+        untilAborted(grant, signal, () => establishedByPolling(client, grant, () => begun(signal), { signal, openId })),
+    }
 
-    async function signIn(signal: AbortSignal | undefined): Promise<void> {
+    async function begun(signal: AbortSignal | undefined): Promise<Begun> {
       const parameters = new URLSearchParams(further)
       if (scope !== undefined) parameters.set('scope', scope)
       for (const one of [resource].flat()) parameters.append('resource', one)
@@ -79,14 +84,12 @@ export function deviceCode(options: DeviceCodeOptions): Accounts<DeviceLogin> {
         ...(typeof verification_uri_complete === 'string' && { verificationUriComplete: verification_uri_complete }),
         expiresAt,
       })
-      const openId = scope?.split(' ').includes('openid') ?? false
-      await establishedByPolling(
-        client,
-        grant,
-        (additionalParameters) => (server, described, authentication, request) =>
+      return {
+        ask: (additionalParameters) => (server, described, authentication, request) =>
           deviceCodeGrantRequest(server, described, authentication, device_code, { ...request, additionalParameters }),
-        { interval: intervalOf(rest.interval), expiresAt, signal, openId },
-      )
+        interval: intervalOf(rest.interval),
+        expiresAt,
+      }
     }
   })
 }

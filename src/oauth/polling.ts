@@ -8,11 +8,17 @@ import type { SessionGrant } from './session-grant.ts'
 import { readTokens } from './token-endpoint.ts'
 import { refused } from './verdict.ts'
 
-export interface Polling {
+/** What the server said when it was told whom to ask. */
+export interface Begun {
+  /** Asks whether the user has decided. */
+  readonly ask: (additionalParameters: URLSearchParams) => Ask
   /** Milliseconds between two requests, at first. */
   readonly interval: number
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
+}
+
+export interface Polling {
   readonly signal: AbortSignal | undefined
   /** An ID token must come with the tokens. */
   readonly openId: boolean
@@ -30,20 +36,22 @@ export function intervalOf(interval: unknown): number {
 }
 
 /**
- * Begins the session once the user has agreed. An answer that is on its way when the signal is aborted is waited for, and its tokens revoked.
+ * Begins the session once the user, whom `begin` has asked, has agreed. An answer that is on its way when the signal is aborted is
+ * waited for, and its tokens revoked.
  * @throws OAuthError, StoreError, the signal's reason
  */
 export async function establishedByPolling(
   client: OAuthClient,
   grant: SessionGrant,
-  ask: (additionalParameters: URLSearchParams) => Ask,
-  polling: Polling,
+  begin: () => Promise<Begun>,
+  { signal, openId }: Polling,
 ): Promise<void> {
-  const session = grant.newSession()
+  // First of all: a store that cannot make the key costs the user nothing.
+  const session = await grant.newSession()
   try {
-    const reply = await polled(client, ask(grant.first), grant.prover(session), polling)
-    const check = (idToken?: string) => checkIdToken(client, idToken, { required: polling.openId })
-    await grant.establish(session, reply, { check, signal: polling.signal })
+    const reply = await polled(client, grant.prover(session), grant.first, await begin(), signal)
+    const check = (idToken?: string) => checkIdToken(client, idToken, { required: openId })
+    await grant.establish(session, reply, { check, signal })
   } catch (error) {
     await grant.discard(session)
     throw error
@@ -56,9 +64,10 @@ export async function establishedByPolling(
  */
 async function polled(
   client: OAuthClient,
-  ask: Ask,
   prover: Prover | undefined,
-  { interval: first, expiresAt, signal }: Polling,
+  parameters: URLSearchParams,
+  { ask, interval: first, expiresAt }: Begun,
+  signal: AbortSignal | undefined,
 ): Promise<Reply> {
   let interval = first
   let pause = first
@@ -67,7 +76,7 @@ async function polled(
     await sleep(pause, signal)
     try {
       const send = await client.ready()
-      const reply = await send(ask, { prover })
+      const reply = await send(ask(parameters), { prover })
       const { token, error } = readTokens({ ...reply, receivedAt: Date.now() }, reply.headers)
       if (token) return reply
       throw error

@@ -20,7 +20,7 @@ import { watched } from './watched.ts'
  * What a grant builds on. It only has to get a token response:
  *
  *     const grant = sessionGrant(client, 'login', options)
- *     const session = grant.newSession()                     // keep it with `state` and code verifier until the user is back
+ *     const session = await grant.newSession()               // keep it with `state` and code verifier until the user is back
  *     const send = await client.ready()
  *     const reply = await send(ask, { prover: grant.prover(session) })
  *     await grant.establish(session, reply, { check })       // throws when it is no token, or its ID token not right
@@ -35,13 +35,13 @@ export interface SessionGrant {
   readonly id: string
   /** What the request for the first token says of it: its resource, where there are several (RFC 8707, section 2.2). */
   readonly first: URLSearchParams
-  /** Name of a session that is about to begin; no secret. */
-  newSession(): string
-  /** Proves the key of that session, made when there is none; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
+  /** Name of a session that is about to begin, no secret; with `dpop`, its key is made. @throws StoreError */
+  newSession(): Promise<string>
+  /** Proves the key of that session; undefined without `dpop`. `thumbprint()` gives `dpop_jkt`. */
   prover(session: string): Prover | undefined
   /**
-   * Makes a token response the session, once what only the grant knows of its ID token is checked. Where it has no `scope`, what was asked for was granted
-   * (RFC 6749, section 5.1). Tokens that become no session, as when it is aborted, are revoked.
+   * Makes a token response the session, once what only the grant knows of its ID token is checked. Where it has no `scope`, what was
+   * asked for was granted (RFC 6749, section 5.1). Tokens that become no session, as when it is aborted, are revoked.
    * @throws OAuthError, StoreError, the signal's reason
    */
   establish(session: string, reply: Reply, asked: Established): Promise<void>
@@ -112,7 +112,11 @@ export function sessionGrant(
     id,
     store,
     first: wanted({}).parameters,
-    newSession: () => crypto.randomUUID(),
+    async newSession() {
+      const session = crypto.randomUUID()
+      await grant.prover(session)?.thumbprint()
+      return session
+    },
     prover(session) {
       if (!dpop) return undefined
       if (last?.session !== session)

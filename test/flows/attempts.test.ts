@@ -14,7 +14,7 @@ const throwing = (error: unknown) => {
   const fetch: Fetch = async (request) => {
     throw typeof error === 'function' ? error((request as Request).url) : error
   }
-  return createFetch({ baseUrl: origin, auth, retry: 0, fetch })('/users', {
+  return createFetch({ baseUrl: origin, auth, retry: 0, fetch })('/users?page=2', {
     headers: { 'x-mine': 'a header of the caller' },
   }).catch((caught) => caught)
 }
@@ -35,10 +35,11 @@ describe('what a transport throws', () => {
 
   it('shows the URL as the caller wrote it, and nothing that quotes a credential, whole or in part', async () => {
     const quoting = (url: string) => new Error(`cannot reach ${url}`)
-    expect((await throwing(quoting)).message).toBe(`cannot reach ${origin}/users`)
+    expect((await throwing(quoting)).message).toBe(`cannot reach ${origin}/users?page=2`)
     for (const [said, shown] of [
       [`header x-key: ${KEY}`, 'fetch failed'],
-      ['?k=in%20the%20query', 'fetch failed'],
+      ['?page=2&k=in%20the%20query', 'fetch failed'],
+      ['the page is not there', 'the page is not there'],
       ['they asked in the query', 'fetch failed'],
       // Too short to be told from any other word.
       ['in it went', 'in it went'],

@@ -472,6 +472,21 @@ describe('B20 each answer is used once', () => {
   })
 })
 
+it('a sign-in that cannot be started leaves no key behind', async () => {
+  const as = await openIdProvider()
+  const { keyPair: _, ...store } = memoryStore()
+  const ids = new Set<string>()
+  const { put } = store
+  store.put = (id, ...rest) => {
+    ids.add(id)
+    return put(id, ...rest)
+  }
+  as.faults['/request'] = [answers(503, '')]
+  await failure(login(as, { store, dpop: true, pushed: true }).start())
+  expect(ids.size).toBe(1)
+  for (const id of ids) expect(await store.get(id)).toBeUndefined()
+})
+
 describe('in a page', () => {
   const page = (href: string) => {
     const location = { href }

@@ -2,10 +2,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { StoreError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/index.ts'
-import { authorizationCode } from '../../src/oauth/oauth.ts'
+import { authorizationCode, deviceCode } from '../../src/oauth/oauth.ts'
 import type { CredentialStore, PutResult, Version } from '../../src/types.ts'
 import { mapAdapter } from '../servers/map-adapter.ts'
 import { CALLBACK, type OpenIdProvider, openIdProvider } from '../servers/openid.ts'
+import { quick } from './kinds.ts'
 import { onServer } from './on-server.ts'
 import { given, textOf } from './token.ts'
 import { nothingUnhandled } from './unhandled.ts'
@@ -102,6 +103,33 @@ describe.each([
     expect(refusals).toEqual([])
   }, 60_000)
 })
+
+it.each(['before', 'after'] as const)(
+  'B9 a store that fails once, with %s it has done its part, costs nobody a sign-in on another device',
+  async (when) => {
+    const as = await openIdProvider()
+    const signIn = async (store: CredentialStore) => {
+      const prompt = ({ userCode }: { userCode: string }) => void as.approve(userCode).catch(() => {})
+      const login = deviceCode({ issuer: as.issuer, clientId: 'tv', scope: 'openid', store, dpop: true, fetch: quick as never, prompt }) // biome-ignore format: one line
+      await login.signIn()
+      return login
+    }
+    const { store, operations } = failing(0, when, false)
+    await signIn(store)
+    for (let at = 1; at <= operations.length; at++) {
+      const { store } = failing(at, when, false)
+      const prompts = as.posts('/device/auth').length
+      // It may fail before the user is asked, and so be tried again, but not when they have agreed.
+      const login = await signIn(store).catch((error) => {
+        expect(error).toBeInstanceOf(StoreError)
+        return signIn(store)
+      })
+      expect(as.posts('/device/auth').length - prompts).toBe(1)
+      expect(await login.signedIn()).toBe(true)
+      expect(await as.isActive(textOf(await login.token(given())))).toBe(true)
+    }
+  },
+)
 
 it('B9 a lock that fails when all is done takes no token back', async () => {
   const memory = memoryStore()

@@ -271,3 +271,16 @@ it('T11 an abort reaches a call wherever it waits, and an error of the transport
   expect(failing.limits()).toEqual([])
   expect(seen).toHaveLength(1)
 })
+
+it('buckets of the user that fail cost no answer, and what are none are refused at creation', async () => {
+  const failing = () => {
+    throw new Error('no such field')
+  }
+  for (const broken of [{ route: failing }, { named: failing }, { everything: failing }, { quota: failing }]) {
+    const { seen, status } = await clientOf({ ...githubBuckets, ...broken }, githubServer(9, 60_000))
+    expect(await Promise.all(['user', 'search/issues', 'user'].map(status))).toEqual([200, 200, 200])
+    expect(seen).toHaveLength(3)
+  }
+  for (const buckets of [undefined, {}, 'github'])
+    expect(() => bucketLimiter({ buckets } as never)).toThrowError(expect.objectContaining({ code: 'invalid_option' }))
+})

@@ -1,3 +1,4 @@
+import { LatchkeyError } from '../../errors.ts'
 import type { Limiter, LimitState } from '../../types.ts'
 import type { QuotaReading } from '../header-fields.ts'
 import type { LimiterOptions } from '../limiter.ts'
@@ -17,10 +18,16 @@ const MOST_ROUTES = 10_000
 /**
  * A limiter for an API that counts each bucket of routes for itself: one that is used up holds back its own requests only. The
  * bucket of a route is learned from its answers. Declared limits, and refusals that name no bucket or mean all, hold for all.
+ * @throws LatchkeyError `invalid_option`
  * @example
  * const api = createClient({ baseUrl: 'https://api.github.com/', auth, limiter: bucketLimiter({ buckets: githubBuckets }) })
  */
 export function bucketLimiter({ buckets, ...options }: BucketLimiterOptions): Limiter {
+  if (typeof buckets?.named !== 'function' || typeof buckets.route !== 'function')
+    throw new LatchkeyError(
+      'invalid_option',
+      '`buckets` must be `githubBuckets`, `discordBuckets`, `xBuckets`, or one of your own.',
+    )
   const limits = options.limits === 'none' ? 'none' : []
   const parts = createScopes({ ...options, limits, quota: buckets.quota })
   const whole = createScopes({ ...options, quota: ofAll })
@@ -30,7 +37,7 @@ export function bucketLimiter({ buckets, ...options }: BucketLimiterOptions): Li
 
   return {
     async run(call, send) {
-      const route = buckets.route(call)
+      const route = orElse(() => buckets.route(call), { pattern: call.method })
       const key = `${call.scope} ${route.pattern}`
       let answer!: Response
       await leave(bucketOf(), call.maxWait)
@@ -69,9 +76,9 @@ export function bucketLimiter({ buckets, ...options }: BucketLimiterOptions): Li
           leftAt = performance.now()
           answer = await send()
           const { headers, status } = answer
-          const bucket = buckets.named(headers, route)
+          const bucket = orElse(() => buckets.named(headers, route), undefined)
           if (bucket !== undefined) learn(key, bucket)
-          meant = bucket === undefined || buckets.everything(status, headers)
+          meant = bucket === undefined || orElse(() => buckets.everything(status, headers), true)
           // Each bucket is careful for itself.
           if (!meant && !scope.told) scope.cap = Number.POSITIVE_INFINITY
           return meant ? answer : SILENCE
@@ -97,7 +104,7 @@ export function bucketLimiter({ buckets, ...options }: BucketLimiterOptions): Li
 
   /** What an answer says of all: nothing of the bucket it names. */
   async function ofAll(...said: Parameters<Buckets['quota']>): Promise<readonly QuotaReading[]> {
-    const bucket = buckets.named(said[0], { pattern: '' })
+    const bucket = orElse(() => buckets.named(said[0], { pattern: '' }), undefined)
     return (await buckets.quota(...said)).filter(({ policy }) => policy !== bucket)
   }
 
@@ -111,6 +118,15 @@ export function bucketLimiter({ buckets, ...options }: BucketLimiterOptions): Li
     return [...parts.all()].some(
       ([other, { gate, ledger }]) => other.startsWith(`${name} `) && (gate.until > now || ledger.short(now, 0, 1)),
     )
+  }
+}
+
+/** A rule of the user's that fails must not cost an answer. */
+function orElse<T>(ask: () => T, otherwise: T): T {
+  try {
+    return ask()
+  } catch {
+    return otherwise
   }
 }
 
