@@ -30,7 +30,8 @@ it.each<BrowserName>(['chromium', 'firefox'])(
     const first = await open()
     await says(first, 'user', 'Nobody')
     await press(first, 'redirect')
-    await says(first, 'user', 'Signed in as alice')
+    // The page it comes back to says so too, and leads on to where it was before.
+    await first.waitForFunction((there) => location.href === there && document.getElementById('user')?.textContent?.includes('alice'), WAIT, url) // biome-ignore format: one line
     await press(first, 'call')
     await says(first, 'answer', 'Ada')
     await first.reload()
