@@ -1,6 +1,6 @@
 // Real browsers, driven from Node: Chromium over CDP and Firefox over BiDi by puppeteer-core, WebKitGTK over WebDriver.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defaultArgs, launch, type Page } from 'puppeteer-core'
@@ -94,6 +94,7 @@ export async function startBrowser(
     },
     async close() {
       await browser.close()
+      await putBack(userDataDir)
       remove()
     },
     async kill() {
@@ -101,8 +102,15 @@ export async function startBrowser(
       const gone = new Promise((resolve) => process.once('exit', resolve))
       process.kill('SIGKILL')
       await gone
+      await putBack(userDataDir)
     },
   }
+}
+
+/** After Firefox has ended, Puppeteer puts its own preferences out of the profile: who starts on it meanwhile finds them half gone. */
+async function putBack(profile: string): Promise<void> {
+  for (let tries = 0; tries < 100 && readdirSync(profile).some((file) => file.endsWith('.puppeteer')); tries++)
+    await new Promise((resolve) => setTimeout(resolve, 50))
 }
 
 /** WebKitGTK in a display of its own. One tab, and a profile that ends with it. */

@@ -53,7 +53,7 @@ it.each<BrowserName>(['chromium', 'firefox'])(
     for (const tab of [one, two]) await says(tab, 'user', 'Signed in as alice')
     await press(two, 'sign-out')
     await says(one, 'user', 'Nobody')
-    expect(as.posts('/token/revocation')).toHaveLength(1)
+    await vi.waitFor(() => expect(as.posts('/token/revocation')).toHaveLength(1), WAIT)
     await browser.close()
     browser = await startBrowser(name, { profile })
     await says(await open(), 'user', 'Nobody')
