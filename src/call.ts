@@ -15,7 +15,7 @@ import { type CreateOptions, type RequestOptions, type Settled, settleRequest } 
 import { checked, contentFor, explicit, fieldsOf, headersFor, sendable } from './outgoing.ts'
 import { travel } from './pipeline.ts'
 import type { Shared } from './shared.ts'
-import { timedOut } from './timing.ts'
+import { isTimeout, timedOut } from './timing.ts'
 
 export type Input = string | URL | Request
 
@@ -168,8 +168,4 @@ function signalOf(
   client: AbortSignal | null | undefined,
 ): AbortSignal | undefined {
   return own && client ? AbortSignal.any([own, client]) : (own ?? client ?? undefined)
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError'
 }

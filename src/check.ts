@@ -1,10 +1,9 @@
 import { LatchkeyError } from './errors.ts'
+import { LONGEST_TIMER } from './timing.ts'
 
 /** What a value must be: the test, and the words for it. */
 type Rule = readonly [test: (value: unknown) => boolean, says: string]
 export type Rules = Readonly<Record<string, Rule>>
-
-const LONGEST = 2_147_483_647 // 2^31 - 1; above it, a timer fires at once.
 
 const anything: Rule = [() => true, '']
 const aFunction: Rule = [(value) => typeof value === 'function', 'a function']
@@ -13,8 +12,8 @@ const atLeast = (least: number): Rule => [
   `a number, ${least} or more`,
 ]
 const duration: Rule = [
-  (value) => value === false || (typeof value === 'number' && value > 0 && value <= LONGEST),
-  `milliseconds, from 1 to ${LONGEST}, or false`,
+  (value) => value === false || (typeof value === 'number' && value > 0 && value <= LONGEST_TIMER),
+  `milliseconds, from 1 to ${LONGEST_TIMER}, or false`,
 ]
 const listOf = (type: string, example: string): Rule => [
   (value) => Array.isArray(value) && value.every((item) => typeof item === type),

@@ -24,6 +24,13 @@ export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
   })
 }
 
+/** Milliseconds; beyond 2^31 - 1, a timer would fire at once. */
+export const LONGEST_TIMER = 2_147_483_647
+
+export function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError'
+}
+
 export function timedOut(timeout: number): DOMException {
   return new DOMException(`No answer within ${timeout} ms.`, 'TimeoutError')
 }

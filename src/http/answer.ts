@@ -1,4 +1,4 @@
-import { sleep, timedOut } from '../timing.ts'
+import { LONGEST_TIMER, sleep, timedOut } from '../timing.ts'
 import type { Answer } from '../types.ts'
 import { type Beginning, readUpTo, resumed } from './body.ts'
 import { carryOn } from './explanation.ts'
@@ -6,7 +6,6 @@ import { carryOn } from './explanation.ts'
 const PEEK = 64 * 1024
 // Milliseconds in which what is looked into has to come: a body that stalls must not hold anybody back.
 const PATIENCE = 1000
-const LONGEST = 2_147_483_647 // 2^31 - 1; above it, a timer fires at once.
 
 /** An answer that several may look into, and whose Response still reaches the caller unread. */
 export interface SharedAnswer extends Answer {
@@ -71,7 +70,7 @@ export function shareAnswer(original: Response, url: URL, timeout: number, hops 
     const reader = response.body.getReader()
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), Math.min(patience, LONGEST))
+      timer = setTimeout(() => resolve(undefined), Math.min(patience, LONGEST_TIMER))
     })
     const beginning = await readUpTo(reader, most, late)
     clearTimeout(timer)

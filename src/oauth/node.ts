@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { LatchkeyError, OAuthError } from '../errors.ts'
 import { memoryStore } from '../storage/memory.ts'
-import { abortable } from '../timing.ts'
+import { abortable, LONGEST_TIMER } from '../timing.ts'
 import type { Awaitable } from '../types.ts'
 import { type Accounts, accounts } from './accounts.ts'
 import { createAuthorization } from './authorization.ts'
@@ -59,8 +59,8 @@ export function loopback(options: LoopbackOptions): Accounts<LoopbackLogin> {
     )
   if (!/^\/[^?#]*$/.test(path)) throw new LatchkeyError('invalid_option', "`path` must be one such as '/callback'.")
   if (typeof open !== 'function') throw new LatchkeyError('invalid_option', '`open` must be a function.')
-  if (!(timeout > 0 && timeout < 2 ** 31))
-    throw new LatchkeyError('invalid_option', '`timeout` must be milliseconds, from 1 to 2147483647.')
+  if (!(timeout > 0 && timeout <= LONGEST_TIMER))
+    throw new LatchkeyError('invalid_option', `\`timeout\` must be milliseconds, from 1 to ${LONGEST_TIMER}.`)
   checkAuthorizationOptions(options)
   const client = createOAuthClient(options)
 

@@ -1,5 +1,6 @@
 import { dateOf } from '../http/clock.ts'
 import { parseDate } from '../http/date.ts'
+import { LONGEST_TIMER } from '../timing.ts'
 
 // What is this large is no wait but an instant, in some unit since the epoch.
 const UNITS: readonly [from: number, perMillisecond: number][] = [
@@ -8,8 +9,6 @@ const UNITS: readonly [from: number, perMillisecond: number][] = [
   [1e11, 1],
   [1e9, 1e-3],
 ]
-// 2^31 - 1; above it, a timer fires at once.
-const LONGEST = 2_147_483_647
 
 /**
  * Milliseconds the server asks to wait: `retry-after-ms` and its like, else `Retry-After` (RFC 9110, section 10.2.3)
@@ -37,7 +36,7 @@ export function waitOf(text: string, headers: Headers, now: number): number | un
 
 /** At least 0, whole, and no longer than a timer can wait. */
 export function wholeWait(wait: number | undefined): number | undefined {
-  return wait === undefined ? wait : Math.min(LONGEST, Math.max(0, Math.ceil(wait)))
+  return wait === undefined ? wait : Math.min(LONGEST_TIMER, Math.max(0, Math.ceil(wait)))
 }
 
 /** What counts as a number in a field: digits, with decimals too, and few enough of them. */

@@ -1,3 +1,4 @@
+import { isTimeout } from '../timing.ts'
 import type { Answer } from '../types.ts'
 import { backoff } from './backoff.ts'
 import type { Budget } from './budget.ts'
@@ -82,7 +83,7 @@ export async function outcomeOf(
 
 /** What a failure of the transport means. */
 export function outcomeOfFailure(error: unknown, policy: RetryPolicy): Outcome {
-  const timeout = error instanceof DOMException && error.name === 'TimeoutError'
+  const timeout = isTimeout(error)
   return {
     verdict: timeout && !policy.retryOnTimeout ? 'final' : 'transient',
     reason: timeout ? 'timeout' : 'network',

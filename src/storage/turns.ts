@@ -1,5 +1,5 @@
 import { StoreError } from '../errors.ts'
-import { sleep } from '../timing.ts'
+import { LONGEST_TIMER, sleep } from '../timing.ts'
 import type { Awaitable } from '../types.ts'
 
 export interface LockOptions {
@@ -16,8 +16,6 @@ export interface Patience {
 
 /** Milliseconds a caller waits for a lock unless it says otherwise. */
 const WAIT = 10_000
-/** Beyond it a timer would fire at once. */
-export const LONGEST_TIMER: number = 2 ** 31 - 1
 /** Pauses between two questions, in milliseconds. */
 const FIRST_PAUSE = 1
 const LONGEST_PAUSE = 25

@@ -1,7 +1,8 @@
 import { StoreError } from '../errors.ts'
+import { LONGEST_TIMER } from '../timing.ts'
 import type { CredentialStore } from '../types.ts'
 import { recordKey } from './record-key.ts'
-import { LONGEST_TIMER, patienceFor, turns } from './turns.ts'
+import { patienceFor, turns } from './turns.ts'
 import { wholeLease } from './whole-lease.ts'
 
 /** True where tabs and workers of an origin can exclude each other; elsewhere, a lock reaches no further than its page. */

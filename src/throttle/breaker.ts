@@ -1,4 +1,5 @@
 import { LatchkeyError } from '../errors.ts'
+import { isTimeout } from '../timing.ts'
 import type { LimitedCall, Limiter } from '../types.ts'
 import { createLimiter } from './limiter.ts'
 
@@ -101,8 +102,4 @@ export function breaker(options: BreakerOptions = {}): Limiter {
       circuit.failures = []
     }
   }
-}
-
-function isTimeout(reason: unknown): boolean {
-  return reason instanceof DOMException && reason.name === 'TimeoutError'
 }

@@ -1,6 +1,6 @@
 import type { AsyncEntry } from '@napi-rs/keyring'
 import { StoreError } from '../../errors.ts'
-import { abortable } from '../../timing.ts'
+import { abortable, isTimeout } from '../../timing.ts'
 import type { Bytes } from '../../types.ts'
 
 /** The keychain of this platform. Where a library could choose another one by itself, it is pinned. */
@@ -53,7 +53,7 @@ async function binding(): Promise<typeof import('@napi-rs/keyring')> {
 /** What the keychain said, in our words: it has no codes, and its own may quote names. */
 function storeError(error: unknown, timeout: number): StoreError {
   const said = error instanceof Error ? error.message : ''
-  if (error instanceof DOMException && error.name === 'TimeoutError') {
+  if (isTimeout(error)) {
     return new StoreError(
       'locked',
       BACKEND,

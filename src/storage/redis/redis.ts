@@ -1,5 +1,6 @@
 import { base64, base64url, fromBase64 } from '../../crypto/bytes.ts'
 import { LatchkeyError, StoreError } from '../../errors.ts'
+import { LONGEST_TIMER } from '../../timing.ts'
 import type { CredentialStore, Entry, RedisClient, RedisSubscriber, StoreTraits, Version } from '../../types.ts'
 import { recordKey } from '../record-key.ts'
 import type { Requirements } from '../requirements.ts'
@@ -51,7 +52,7 @@ export function redisStore(options: RedisStoreOptions): CredentialStore {
     )
   }
   for (const [name, value] of Object.entries({ lease, timeout })) {
-    if (!(value >= 100 && value <= 2 ** 31 - 1)) {
+    if (!(value >= 100 && value <= LONGEST_TIMER)) {
       throw new LatchkeyError('invalid_option', `\`${name}\` must be a number of milliseconds from 100 on.`)
     }
   }
