@@ -1,5 +1,6 @@
-import { base64url, utf8 } from '../crypto/bytes.ts'
+import { utf8 } from '../crypto/bytes.ts'
 import { jwa } from '../crypto/jwa.ts'
+import { signedJws } from '../crypto/jws.ts'
 import { importKey, type KeyParameters, type KeySource } from '../crypto/key.ts'
 import { CredentialError, LatchkeyError } from '../errors.ts'
 import type { CryptoKey, JsonWebKey } from '../platform.ts'
@@ -36,11 +37,7 @@ export async function createSign(algorithm: JwtAlgorithm, given: JwtKey): Promis
   const key = await importKey(secret ? utf8(source) : source, algorithm, parameters, 'sign', (why) =>
     unfit(algorithm, why),
   )
-  return async (header, claims) => {
-    const input = [header, claims].map((part) => base64url(utf8(JSON.stringify(part)))).join('.')
-    const signature = await crypto.subtle.sign(parameters, key, utf8(input))
-    return { text: `${input}.${base64url(new Uint8Array(signature))}`, input }
-  }
+  return (header, claims) => signedJws(header, claims, key, parameters)
 }
 
 function unfit(algorithm: string, why: string): CredentialError {

@@ -1,4 +1,4 @@
-import { base64url, utf8 } from '../crypto/bytes.ts'
+import { textDigest } from '../crypto/text-digest.ts'
 import { CredentialError } from '../errors.ts'
 import type { JsonWebKey } from '../platform.ts'
 
@@ -21,5 +21,5 @@ export async function jwkThumbprint(jwk: JsonWebKey): Promise<string> {
       'The thumbprint is of a JWK with the members of its type (RFC 7638).',
     )
   const members = Object.fromEntries(names.map((name) => [name, jwk[name]]))
-  return base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', utf8(JSON.stringify(members)))))
+  return textDigest(JSON.stringify(members))
 }

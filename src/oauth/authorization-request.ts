@@ -1,8 +1,9 @@
 // What the user's browser is sent to the authorization server with (RFC 6749, section 4.1.1): pushed ahead (RFC 9126) or sealed (RFC 9101) where asked.
+
+import { textDigest } from '../crypto/text-digest.ts'
 import { parseUrl } from '../http/origin.ts'
 import { type AuthorizationOptions, checkParameters, type StartOptions } from './authorization-options.ts'
 import type { OAuthClient, Send } from './client.ts'
-import { digest } from './digest.ts'
 import type { Prover } from './dpop.ts'
 import { formRequest } from './form-request.ts'
 import { secure } from './server.ts'
@@ -50,7 +51,7 @@ export function createAuthorizationRequester(
       redirect_uri: redirectUri,
       scope,
       state,
-      code_challenge: await digest(verifier),
+      code_challenge: await textDigest(verifier),
       code_challenge_method: 'S256',
       nonce,
       display: popup && 'popup',

@@ -1,12 +1,13 @@
 // The key that tokens are bound to: where it is kept, and what it signs (RFC 9449, section 4).
-import { base64url, fromUtf8, utf8 } from '../crypto/bytes.ts'
+import { fromUtf8, utf8 } from '../crypto/bytes.ts'
+import { signedJws } from '../crypto/jws.ts'
+import { textDigest } from '../crypto/text-digest.ts'
 import { StoreError } from '../errors.ts'
 import type { CryptoKeyPair } from '../platform.ts'
 import type { CredentialStore } from '../types.ts'
-import { digest } from './digest.ts'
 import { keyId } from './dpop.ts'
 
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
+const ALGORITHM = { name: 'ECDSA', hash: 'SHA-256', namedCurve: 'P-256' } as const
 
 export interface ProofKey {
   thumbprint(): Promise<string>
@@ -20,7 +21,7 @@ export interface ProofKey {
 export async function proofKey({ privateKey, publicKey }: CryptoKeyPair): Promise<ProofKey> {
   const { crv, kty, x, y } = await crypto.subtle.exportKey('jwk', publicKey)
   return {
-    thumbprint: () => digest(JSON.stringify({ crv, kty, x, y })),
+    thumbprint: () => textDigest(JSON.stringify({ crv, kty, x, y })),
     async proof(method, url, { now, accessToken, nonce }) {
       const claims = {
         jti: crypto.randomUUID(),
@@ -28,11 +29,10 @@ export async function proofKey({ privateKey, publicKey }: CryptoKeyPair): Promis
         htu: url.replace(/[?#].*$/s, ''),
         iat: Math.floor(now / 1000),
         nonce,
-        ...(accessToken !== undefined && { ath: await digest(accessToken) }),
+        ...(accessToken !== undefined && { ath: await textDigest(accessToken) }),
       }
-      const head = `${part({ typ: 'dpop+jwt', alg: 'ES256', jwk: { crv, kty, x, y } })}.${part(claims)}`
-      const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, utf8(head))
-      return `${head}.${base64url(new Uint8Array(signature))}`
+      const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: { crv, kty, x, y } }
+      return (await signedJws(header, claims, privateKey, ALGORITHM)).text
     },
   }
 }
@@ -73,8 +73,4 @@ async function restored(value: Uint8Array | undefined, store: CredentialStore): 
       'The key of the session cannot be read. Sign out, then sign in again.',
     )
   }
-}
-
-function part(value: object): string {
-  return base64url(utf8(JSON.stringify(value)))
 }

@@ -1,9 +1,9 @@
 // RFC 6749, section 6: a session that began elsewhere, and is carried on here.
 import { type Credential, checkCredential, readCredential } from '../credential.ts'
+import { textDigest } from '../crypto/text-digest.ts'
 import { memoryStore } from '../storage/memory.ts'
 import { type Accounts, accounts } from './accounts.ts'
 import { type ClientOptions, createOAuthClient } from './client.ts'
-import { digest } from './digest.ts'
 import type { Login, SessionGrantOptions } from './login.ts'
 import type { SessionRecord } from './record.ts'
 import { sessionGrant } from './session-grant.ts'
@@ -43,7 +43,7 @@ async function begun(
   current: SessionRecord | undefined,
 ): Promise<SessionRecord | undefined> {
   const refreshToken = await readCredential(source, 'refreshToken')
-  const seed = await digest(refreshToken)
+  const seed = await textDigest(refreshToken)
   const before = current?.seeds ?? []
   if (before.includes(seed)) return undefined
   const seeds = [seed, ...before].slice(0, REMEMBERED)

@@ -1,8 +1,8 @@
 // Sign-ins that were started: what is needed to complete each, once, kept where the user comes back to.
 import { fromUtf8, utf8 } from '../crypto/bytes.ts'
+import { textDigest } from '../crypto/text-digest.ts'
 import type { CredentialStore } from '../types.ts'
 import { contended, TRIES } from './contention.ts'
-import { digest } from './digest.ts'
 
 /** One sign-in on its way. */
 export interface SignIn {
@@ -61,7 +61,7 @@ export function createSignIns(store: CredentialStore, id: string, drop: (signIn:
     add,
     async take(state, code) {
       let found: SignIn | Used | undefined
-      const hash = await digest(code)
+      const hash = await textDigest(code)
       await change((book) => {
         const { [state]: taken, ...open } = book.open
         found = taken

@@ -1,7 +1,8 @@
 // JWTs that the client signs (RFC 7515, RFC 7519): to prove itself, to vouch for somebody, or to seal what it asks for.
 import { type Credential, readCredential } from '../credential.ts'
-import { base64url, hex, utf8 } from '../crypto/bytes.ts'
+import { hex } from '../crypto/bytes.ts'
 import { jwa } from '../crypto/jwa.ts'
+import { signedJws } from '../crypto/jws.ts'
 import { importKey, type KeyParameters } from '../crypto/key.ts'
 import { CredentialError, LatchkeyError } from '../errors.ts'
 import type { CryptoKey, JsonWebKey } from '../platform.ts'
@@ -53,9 +54,7 @@ export function createJwtSigner({ privateKey, keyId, algorithm }: SigningOptions
 /** The compact form of a JWS (RFC 7515, section 7.1). */
 export async function signedJwt(key: CryptoKey, claims: object, header: object = {}): Promise<string> {
   const name = nameOf(key) as string
-  const input = `${part({ ...header, alg: name })}.${part(claims)}`
-  const signature = await crypto.subtle.sign(jwa[name] as KeyParameters, key, utf8(input))
-  return `${input}.${base64url(new Uint8Array(signature))}`
+  return (await signedJws({ ...header, alg: name }, claims, key, jwa[name] as KeyParameters)).text
 }
 
 /** @throws CredentialError `credential_invalid` */
@@ -122,8 +121,4 @@ function nameOf({ algorithm }: CryptoKey): string | undefined {
 
 function found(fits: (parameters: KeyParameters) => boolean): string | undefined {
   return Object.keys(jwa).find((name) => fits(jwa[name] as KeyParameters))
-}
-
-function part(value: object): string {
-  return base64url(utf8(JSON.stringify(value)))
 }

@@ -1,4 +1,4 @@
-import { base64url, utf8 } from '../../crypto/bytes.ts'
+import { textDigest } from '../../crypto/text-digest.ts'
 import { LatchkeyError } from '../../errors.ts'
 import { sleep } from '../../timing.ts'
 import type { LimitedCall, Limiter } from '../../types.ts'
@@ -70,8 +70,7 @@ export function tabLimiter(options: TabLimiterOptions): Limiter {
   /** The first call of a scope: what others learned may have been heard before, or is told now. */
   async function met(name: string): Promise<string> {
     const text = `${identity}\0${name.replaceAll(/ #\d+(?= |$)/g, '')}`
-    const digest = await crypto.subtle.digest('SHA-256', utf8(`latchkey limits\0${text}`))
-    const hash = base64url(new Uint8Array(digest))
+    const hash = await textDigest(`latchkey limits\0${text}`)
     if (known.size >= MOST_LESSONS) known.delete(known.keys().next().value as string)
     known.set(name, { name, hash })
     const lesson = lessons.get(hash)
